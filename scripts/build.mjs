@@ -1,0 +1,37 @@
+// Builds the published program and the library. The program is one CommonJS file: it starts in half the time of ES
+// modules read one by one. better-sqlite3 stays outside, since it carries a compiled part.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
+mkdirSync('dist');
+
+const shared = {
+	bundle: true,
+	platform: 'node',
+	target: 'node20',
+	external: ['better-sqlite3'],
+	alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+	legalComments: 'none',
+	logLevel: 'warning',
+};
+await build({
+	...shared,
+	entryPoints: ['src/cli/bin.ts'],
+	outfile: 'dist/mailseal.cjs',
+	format: 'cjs',
+	minifySyntax: true,
+	banner: { js: '#!/usr/bin/env node' },
+});
+await build({
+	...shared,
+	entryPoints: ['src/index.ts'],
+	outfile: 'dist/index.js',
+	format: 'esm',
+	// yazl and yauzl are CommonJS and call require for Node's own modules.
+	banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+});
+
+chmodSync('dist/mailseal.cjs', 0o755);
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

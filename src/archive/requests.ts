@@ -1,0 +1,80 @@
+import type { AccountName, FolderName, Policy, Progress } from '../domain/index.ts';
+import type { MailSource } from '../sources/index.ts';
+import type { VerifyMode } from './results.ts';
+
+/** Sizes and times that shape bundles. Bytes and milliseconds. */
+export interface BundleSettings {
+	/** A sealed bundle is cut when it has reached this size. */
+	readonly target: number;
+	/** No bundle grows beyond this, but for a single item that is larger. */
+	readonly max: number;
+	/** How long quiet mail may wait for a bundle to fill. */
+	readonly linger: number;
+	readonly compress: boolean;
+}
+
+export const DEFAULT_BUNDLES: BundleSettings = {
+	target: 64 * 1024 * 1024,
+	max: 96 * 1024 * 1024,
+	linger: 30 * 24 * 3600 * 1000,
+	compress: true,
+};
+
+/** What every long call takes. */
+export interface Run {
+	readonly progress: Progress;
+	readonly signal: AbortSignal;
+}
+
+export interface PackRequest extends Run {
+	readonly sources: readonly MailSource[];
+	readonly policy: Policy;
+	readonly bundles: BundleSettings;
+	/** The clock to judge by, milliseconds since 1970. */
+	readonly now: number;
+	/** Lists every folder, however unchanged it looks, and reads every message again. */
+	readonly rescan: boolean;
+	readonly allowMassRemoval: boolean;
+	readonly dryRun: boolean;
+}
+
+export interface PlanRequest extends Run {
+	readonly sources: readonly MailSource[];
+	readonly policy: Policy;
+	readonly now: number;
+}
+
+/** `at`: a snapshot's name, an ISO 8601 instant or date, an age such as `3d`, or `latest`. */
+export interface ListRequest {
+	readonly account?: AccountName;
+	readonly folder?: FolderName;
+	readonly at?: string;
+	readonly limit?: number;
+	/** The clock that an age counts from. */
+	readonly now: number;
+}
+
+export interface SearchRequest {
+	readonly query: string;
+	readonly at?: string;
+	readonly limit: number;
+	readonly now: number;
+}
+
+export interface RestoreRequest extends Run {
+	/** `ACCOUNT` or `ACCOUNT/FOLDER`; empty for everything. */
+	readonly selections: readonly string[];
+	readonly to: string;
+	readonly at?: string;
+	readonly as: 'maildir' | 'mbox';
+	readonly layout: 'maildir++' | 'fs';
+	readonly dryRun: boolean;
+	readonly now: number;
+}
+
+export interface VerifyRequest extends Run {
+	readonly mode: VerifyMode;
+	/** For mode `sample`: verifies every bundle whose turn it is, one in so many. */
+	readonly sample?: number;
+	readonly now: number;
+}

@@ -1,0 +1,42 @@
+export type { Decision, PlacementFacts, Reason } from './decision.ts';
+export { type ErrorCode, MailsealError, systemCode } from './errors.ts';
+export { type Finding, needsAttention, type Severity } from './finding.ts';
+export { FLAGS, type Flag, isFlag } from './flags.ts';
+export {
+	type AccountName,
+	type AttachmentId,
+	type BundleId,
+	type FolderName,
+	isPathLevel,
+	type MessageId,
+	parseAccountName,
+	parseAttachmentId,
+	parseBundleId,
+	parseFolderName,
+	parseMessageId,
+	parseSnapshotName,
+	type SnapshotName,
+	type Tenant,
+	tenantOf,
+} from './ids.ts';
+export { formatDuration, formatInstant, parseDuration, parseInstant } from './instant.ts';
+export type {
+	AccountRemovedWord,
+	AccountWord,
+	Codec,
+	ControlRemovedWord,
+	ControlWord,
+	FolderRemovedWord,
+	FolderWord,
+	HeaderFacts,
+	ManifestLine,
+	MessageLine,
+	Owner,
+	PlacedWord,
+	RemovedWord,
+	Word,
+} from './manifest.ts';
+export { DEFAULT_POLICY, type Policy } from './policy.ts';
+export { type Progress, SILENT } from './progress.ts';
+export { formatSize, parseSize } from './size.ts';
+export type { BundleKind, BundleRef, Snapshot } from './snapshot.ts';

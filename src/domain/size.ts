@@ -1,0 +1,37 @@
+import { MailsealError } from './errors.ts';
+
+const UNITS: Readonly<Record<string, number>> = {
+	'': 1,
+	B: 1,
+	KIB: 1024,
+	K: 1024,
+	KB: 1000,
+	MIB: 1024 ** 2,
+	M: 1024 ** 2,
+	MB: 1000 ** 2,
+	GIB: 1024 ** 3,
+	G: 1024 ** 3,
+	GB: 1000 ** 3,
+};
+
+/** A size such as `64MiB`, `8K`, `1500`, in bytes. */
+export function parseSize(text: string): number {
+	const match = /^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$/.exec(text.trim());
+	const unit = UNITS[(match?.[2] ?? '?').toUpperCase()];
+	if (!match || unit === undefined) {
+		throw new MailsealError('usage', `Cannot read size "${text}": it is not a number with B, KiB, MiB or GiB, such as 64MiB`);
+	}
+	return Math.round(Number(match[1]) * unit);
+}
+
+/** A size for people, three digits at most: `1.2 GB`, `190 MB`. */
+export function formatSize(bytes: number): string {
+	const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+	let value = bytes;
+	let unit = 0;
+	while (value >= 999.5 && unit < units.length - 1) {
+		value /= 1000;
+		unit++;
+	}
+	return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import {
+	chmodSync,
+	closeSync,
+	constants,
+	existsSync,
+	fstatSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readSync,
+	renameSync,
+	statSync,
+	unlinkSync,
+	writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { MailsealError, systemCode } from '../domain/index.ts';
+
+/** Every kind of call by which mailseal changes an archive on disk. */
+export type FileOperation = 'make-folder' | 'create' | 'write' | 'fsync' | 'chmod' | 'rename' | 'fsync-folder' | 'unlink';
+
+/** Called around each changing operation; what `before` throws takes the place of the operation. For fault and crash tests. */
+export interface FileHooks {
+	before?(operation: FileOperation, path: string): void;
+	after?(operation: FileOperation, path: string): void;
+}
+
+const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/;
+
+/** True for the name of a file that is being written, or was when a run was cut off. */
+export function isTemporaryName(name: string): boolean {
+	return TEMPORARY.test(name);
+}
+
+/** A file that gets its final name only when it is complete and on disk. */
+export interface PendingFile {
+	readonly temporaryPath: string;
+	write(bytes: Uint8Array): void;
+	/** Makes the file durable under its final path: fsync, mode, rename, fsync of the folder. A file that is there already stays. */
+	commit(path: string, options: { readonly mode: number; readonly replace?: boolean }): void;
+	/** Removes the temporary file; may be called after commit, and twice. */
+	discard(): void;
+}
+
+/** The one door through which an archive's files are changed; reading goes straight to the descriptor. */
+export interface Files {
+	/** Makes a folder and those above it, 0700. */
+	makeFolder(path: string): void;
+	/** Opens a temporary file in `folder`, which must exist. */
+	create(folder: string): PendingFile;
+	/** Writes a small file durably. */
+	writeFile(path: string, bytes: Uint8Array, options: { readonly mode: number; readonly replace?: boolean }): void;
+	/** Removes a file; a file that is not there is fine. */
+	remove(path: string): void;
+}
+
+/** Opens the door. `hooks` see every changing operation. */
+export function openFiles(hooks: FileHooks = {}): Files {
+	function run<T>(operation: FileOperation, path: string, work: () => T): T {
+		hooks.before?.(operation, path);
+		let result: T;
+		try {
+			result = work();
+		} catch (error) {
+			throw asMailsealError(error, operation, path);
+		}
+		hooks.after?.(operation, path);
+		return result;
+	}
+
+	function syncFolder(path: string): void {
+		run('fsync-folder', path, () => {
+			const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+			try {
+				fsyncSync(descriptor);
+			} finally {
+				closeSync(descriptor);
+			}
+		});
+	}
+
+	function makeFolder(path: string): void {
+		if (existsSync(path)) return;
+		const parent = dirname(path);
+		makeFolder(parent);
+		run('make-folder', path, () => mkdirSync(path, { mode: 0o700 }));
+		syncFolder(parent);
+	}
+
+	function create(folder: string): PendingFile {
+		const temporaryPath = join(folder, `.tmp-${randomBytes(8).toString('hex')}`);
+		const descriptor = run('create', temporaryPath, () => openSync(temporaryPath, 'wx', 0o600));
+		let open = true;
+		let written = 0;
+		let pending = true;
+		function close(): void {
+			if (open) closeSync(descriptor);
+			open = false;
+		}
+		return {
+			temporaryPath,
+			write(bytes) {
+				run('write', temporaryPath, () => {
+					let done = 0;
+					while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
+				});
+				written += bytes.length;
+			},
+			commit(path, options) {
+				const length = fstatSync(descriptor).size;
+				if (length !== written) {
+					throw new MailsealError('io', `Cannot write "${path}": the file has ${length} bytes (${written} were written)`);
+				}
+				run('fsync', temporaryPath, () => fsyncSync(descriptor));
+				close();
+				run('chmod', temporaryPath, () => chmodSync(temporaryPath, options.mode));
+				const target = dirname(path);
+				makeFolder(target);
+				if (options.replace !== true && existsSync(path)) {
+					run('unlink', temporaryPath, () => unlinkSync(temporaryPath));
+				} else {
+					run('rename', path, () => renameSync(temporaryPath, path));
+				}
+				pending = false;
+				syncFolder(target);
+			},
+			discard() {
+				close();
+				if (!pending) return;
+				pending = false;
+				try {
+					unlinkSync(temporaryPath);
+				} catch (error) {
+					if (systemCode(error) === 'ENOENT') return;
+					// The next pack removes what a failed one left: the first error is the one to report.
+					if (systemCode(error) !== 'EROFS' && systemCode(error) !== 'EIO') throw error;
+				}
+			},
+		};
+	}
+
+	return {
+		makeFolder,
+		create,
+		writeFile(path, bytes, options) {
+			makeFolder(dirname(path));
+			const file = create(dirname(path));
+			try {
+				file.write(bytes);
+				file.commit(path, options);
+			} finally {
+				file.discard();
+			}
+		},
+		remove(path) {
+			run('unlink', path, () => {
+				try {
+					unlinkSync(path);
+				} catch (error) {
+					if (systemCode(error) !== 'ENOENT') throw error;
+				}
+			});
+		},
+	};
+}
+
+const CAUSES: Readonly<Record<string, { code: 'no-space' | 'read-only' | 'permission' | 'not-found'; text: string; hint: string }>> = {
+	ENOSPC: {
+		code: 'no-space',
+		text: 'the disk is full',
+		hint: 'free some space and run the command again; nothing that was packed before is affected',
+	},
+	EDQUOT: {
+		code: 'no-space',
+		text: 'the quota is used up',
+		hint: 'free some space and run the command again; nothing that was packed before is affected',
+	},
+	EROFS: { code: 'read-only', text: 'the file system is read-only', hint: 'remount it writable, or name another archive' },
+	EACCES: { code: 'permission', text: 'permission denied', hint: 'run as the owner of the files, or as root' },
+	EPERM: { code: 'permission', text: 'operation not permitted', hint: 'run as the owner of the files, or as root' },
+	ENOENT: { code: 'not-found', text: 'no such file or folder', hint: 'check the path' },
+};
+
+/** Turns a failed system call into an error that says what could not be done, to what, and why. */
+export function asMailsealError(error: unknown, action: string, path: string): unknown {
+	const code = systemCode(error);
+	if (error instanceof MailsealError || code === undefined) return error;
+	const known = CAUSES[code];
+	return new MailsealError(known?.code ?? 'io', `Cannot ${action} "${path}": ${known?.text ?? code}`, {
+		cause: error,
+		...(known ? { hint: known.hint } : {}),
+	});
+}
+
+/** Reads exactly `length` bytes at `offset`. A file that ends before is `archive-damaged`. */
+export function readRange(path: string, offset: number, length: number): Uint8Array {
+	let descriptor: number;
+	try {
+		descriptor = openSync(path, 'r');
+	} catch (error) {
+		throw asMailsealError(error, 'read', path);
+	}
+	try {
+		const bytes = Buffer.allocUnsafeSlow(length);
+		let done = 0;
+		while (done < length) {
+			const got = readSync(descriptor, bytes, done, length - done, offset + done);
+			if (got === 0) {
+				throw new MailsealError(
+					'archive-damaged',
+					`Cannot read "${basename(path)}": it ends at byte ${offset + done} (${offset + length} were expected)`,
+				);
+			}
+			done += got;
+		}
+		return bytes;
+	} catch (error) {
+		throw asMailsealError(error, 'read', path);
+	} finally {
+		closeSync(descriptor);
+	}
+}
+
+/** Names in a folder, sorted by code unit; an absent folder has none. */
+export function listNames(path: string): string[] {
+	try {
+		return readdirSync(path).sort();
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') return [];
+		throw asMailsealError(error, 'list', path);
+	}
+}
+
+/** Size in bytes, or null where there is no such file. */
+export function sizeOf(path: string): number | null {
+	try {
+		return statSync(path).size;
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') return null;
+		throw asMailsealError(error, 'look at', path);
+	}
+}
