@@ -36,7 +36,10 @@ export type {
 	RemovedWord,
 	Word,
 } from './manifest.ts';
+export { type MessageRef, parseMessageRef } from './message-ref.ts';
+export { type Moment, parseMoment } from './moment.ts';
 export { DEFAULT_POLICY, type Policy } from './policy.ts';
 export { type Progress, SILENT } from './progress.ts';
+export { parseSearchQuery, type SearchField, type SearchQuery, type SearchTerm } from './search-query.ts';
 export { formatSize, parseSize } from './size.ts';
 export type { BundleKind, BundleRef, Snapshot } from './snapshot.ts';

@@ -10,3 +10,5 @@ export {
 	readRange,
 	sizeOf,
 } from './files.ts';
+export { acquireLock, type Lock } from './lock.ts';
+export { openThreads, type ThreadFailure, type ThreadOptions, type Threads } from './threads.ts';

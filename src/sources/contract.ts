@@ -73,6 +73,21 @@ export interface MailSource {
 	listFolder(account: SourceAccount, folder: FolderLook): Promise<FolderListing>;
 	/** The placement under its present path, or null where the message is gone from the folder (several looks agree). */
 	find(account: SourceAccount, folder: FolderLook, key: string): Promise<ListedPlacement | null>;
+	/** Internal date (milliseconds since 1970) and stored bytes of a listed message, without reading it; null where it is gone. */
+	measure(path: string): { readonly date: number; readonly size: number } | null;
+	/** Opens a message that is too large for memory; null where it is gone. The caller closes it. */
+	openLarge(path: string): LargeMessage | null;
+}
+
+/** A message read in pieces; the same bytes each time, whatever happens to its name meanwhile. */
+export interface LargeMessage {
+	readonly size: number;
+	readonly date: number;
+	readonly mode: number;
+	readonly owner: readonly [uid: number, gid: number];
+	/** All bytes from the start, 1 MiB at a time. */
+	chunks(): Iterable<Uint8Array>;
+	close(): void;
 }
 
 /** What reading one message file gives. `bytes` is null for a message above the limit: its file is then read in pieces. */

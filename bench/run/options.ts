@@ -1,0 +1,35 @@
+/** Options of a bench: `--name value`, or `--name` alone. */
+export type Options = ReadonlyMap<string, string>;
+
+/** Reads the process's arguments; an option that is not among `known` is an error that names it. */
+export function readOptions(known: readonly string[]): Options {
+	const options = new Map<string, string>();
+	const rest = process.argv.slice(2);
+	for (let at = 0; at < rest.length; at++) {
+		const word = rest[at] ?? '';
+		const name = word.slice(2);
+		if (!word.startsWith('--') || !known.includes(name)) {
+			throw new Error(`Cannot read option "${word}": it is unknown (known: ${known.map((one) => `--${one}`).join(' ')})`);
+		}
+		const next = rest[at + 1];
+		const alone = next === undefined || next.startsWith('--');
+		options.set(name, alone ? 'true' : next);
+		if (!alone) at++;
+	}
+	return options;
+}
+
+export function hasOption(options: Options, name: string): boolean {
+	return options.has(name);
+}
+
+export function textOption(options: Options, name: string, fallback: string): string {
+	return options.get(name) ?? fallback;
+}
+
+export function numberOption(options: Options, name: string, fallback: number): number {
+	const text = options.get(name);
+	if (text === undefined) return fallback;
+	if (!/^[0-9]+$/.test(text)) throw new Error(`Cannot read option "--${name}": it is "${text}" (a whole number is needed)`);
+	return Number(text);
+}

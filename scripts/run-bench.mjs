@@ -1,0 +1,42 @@
+// Runs one file of bench/: node scripts/run-bench.mjs NAME [options]. Node 20 does not run TypeScript itself.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const parts = new Set(['tree', 'life']);
+const names = readdirSync(join(root, 'bench'))
+	.filter((file) => file.endsWith('.ts'))
+	.map((file) => file.slice(0, -3))
+	.filter((name) => !parts.has(name));
+const [name, ...options] = process.argv.slice(2);
+if (name === undefined || !names.includes(name)) {
+	console.error(`usage: node scripts/run-bench.mjs NAME [options]; NAME is one of: ${names.join(', ')}`);
+	process.exit(2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'mailseal-run-bench-'));
+try {
+	const program = join(folder, `${name}.mjs`);
+	await build({
+		absWorkingDir: root,
+		bundle: true,
+		platform: 'node',
+		target: 'node20',
+		external: ['better-sqlite3'],
+		alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+		legalComments: 'none',
+		logLevel: 'warning',
+		entryPoints: [`bench/${name}.ts`],
+		outfile: program,
+		format: 'esm',
+		banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+	});
+	const { status, signal } = spawnSync(process.execPath, [program, ...options], { cwd: root, stdio: 'inherit' });
+	process.exitCode = status ?? 128 + (constants.signals[signal] ?? 0);
+} finally {
+	rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,58 @@
+import type { Catalog } from '../catalog/index.ts';
+import { MailsealError, parseMoment, type SnapshotName } from '../domain/index.ts';
+import { buildCatalog, currentCatalog } from './current-catalog.ts';
+import type { Archive } from './open-archive.ts';
+import { readSnapshot, snapshotNames } from './snapshots.ts';
+
+/** The snapshot that a moment means: itself, or the last one taken at or before it. */
+export function resolveMoment(archive: Archive, at: string, now: number): SnapshotName {
+	const names = snapshotNames(archive.dir);
+	const moment = parseMoment(at, now);
+	const newest = names.at(-1);
+	if (newest === undefined) throw noSnapshot(archive);
+	if (moment.kind === 'latest') return newest;
+	if (moment.kind === 'snapshot') {
+		if (names.includes(moment.name)) return moment.name;
+		throw new MailsealError('not-found', `Cannot find snapshot ${moment.name} in "${archive.dir}"`, {
+			hint: 'see "mailseal ls snapshots"',
+		});
+	}
+	// Names tell whole seconds, of times cut down to them.
+	const found = names.filter((name) => timeOf(name) <= moment.at).at(-1);
+	if (found !== undefined) return found;
+	throw new MailsealError('not-found', `Cannot find a snapshot at or before "${at}": the oldest is ${names[0]}`, {
+		hint: 'see "mailseal ls snapshots"',
+	});
+}
+
+function timeOf(name: SnapshotName): number {
+	const [year, month, day, hour, minute, second] = [0, 4, 6, 9, 11, 13].map((start, index) =>
+		Number(name.slice(start, start + (index === 0 ? 4 : 2))),
+	);
+	return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+}
+
+export function noSnapshot(archive: Archive): MailsealError {
+	return new MailsealError('not-found', `Cannot read "${archive.dir}": it has no snapshot`, { hint: 'run "mailseal pack" first' });
+}
+
+/** The catalog as of a moment: the one on disk for the newest snapshot, otherwise one built in memory from that snapshot's bundles. */
+export async function catalogAt(archive: Archive, options: { readonly at?: string | undefined; readonly now: number }): Promise<Catalog> {
+	const { at, now } = options;
+	const newest = snapshotNames(archive.dir).at(-1);
+	const name = at === undefined ? newest : resolveMoment(archive, at, now);
+	if (name === undefined) throw noSnapshot(archive);
+	if (name === newest) {
+		const catalog = await currentCatalog(archive);
+		if (catalog.state() !== null) return catalog;
+		catalog.close();
+		throw noSnapshot(archive);
+	}
+	return buildCatalog(archive, {
+		place: { kind: 'memory' },
+		newest: readSnapshot(archive.dir, name),
+		onFinding({ text, hint }) {
+			throw new MailsealError('archive-damaged', text, hint === undefined ? {} : { hint });
+		},
+	});
+}

@@ -1,0 +1,227 @@
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { openBundle } from '../bundle/index.ts';
+import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog/index.ts';
+import { type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
+import type { Lock } from '../platform/index.ts';
+import { bundlePath, CATALOG_FILE } from './layout.ts';
+import type { Archive } from './open-archive.ts';
+import { openRange } from './range.ts';
+import { newestSnapshot, type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
+
+export interface CatalogRequest {
+	/** The lock, where the caller holds it already. */
+	readonly lock?: Lock;
+	readonly progress?: Progress;
+	readonly signal?: AbortSignal;
+}
+
+/** Opens the catalog at the newest snapshot: brings it up to date, or rebuilds it where it is missing, broken or another version's. */
+export async function currentCatalog(archive: Archive, request: CatalogRequest = {}): Promise<Catalog> {
+	const newest = newestSnapshot(archive.dir);
+	const opened = openExisting(archive);
+	if (opened !== null && isCurrent(opened, newest)) return opened;
+	if (!archive.writable) {
+		opened?.close();
+		archive.warn('the catalog is missing or old and the archive is read-only: building one in memory');
+		return buildCatalog(archive, { place: { kind: 'memory' }, newest, ...request, onFinding: throwFinding });
+	}
+	const lock = request.lock ?? lockUnlessBusy(archive, opened);
+	if (lock === null) return opened as Catalog;
+	try {
+		if (opened?.usable && newest !== null) {
+			try {
+				if (await catchUp(archive, opened, newest)) return opened;
+			} catch (error) {
+				if (!catalogDamage(error)) throw error;
+			}
+		}
+		opened?.close();
+		if (newest !== null) archive.warn('rebuilding the catalog from the bundles');
+		const { catalog } = await rebuild(archive, newest, request);
+		return catalog;
+	} finally {
+		if (request.lock === undefined) lock.release();
+	}
+}
+
+/** While another mailseal writes, a reader makes do with the snapshot before. */
+function lockUnlessBusy(archive: Archive, opened: Catalog | null): Lock | null {
+	try {
+		return archive.lock();
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'busy' && opened?.usable && opened.state() !== null) return null;
+		opened?.close();
+		throw error;
+	}
+}
+
+function openExisting(archive: Archive): Catalog | null {
+	const path = join(archive.dir, CATALOG_FILE);
+	if (!existsSync(path)) return null;
+	try {
+		return openCatalog(archive.writable ? { kind: 'file', path } : { kind: 'copy', path });
+	} catch (error) {
+		if (catalogDamage(error)) return null;
+		throw error;
+	}
+}
+
+function isCurrent(catalog: Catalog, newest: ReadSnapshot | null): boolean {
+	if (!catalog.usable) return false;
+	try {
+		const state = catalog.state();
+		return newest === null ? state === null : state?.name === newest.name && state.sha256 === newest.sha256;
+	} catch (error) {
+		if (catalogDamage(error)) return false;
+		throw error;
+	}
+}
+
+/** Applies what the newest snapshot has beyond the catalog's; false where the one does not continue the other. */
+async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot): Promise<boolean> {
+	const listed = newest.snapshot.bundles;
+	const present = new Map(catalog.bundles().map((ref, index) => [ref.id, index]));
+	const firstNew = listed.findIndex((ref) => !present.has(ref.id));
+	const kept = firstNew < 0 ? listed : listed.slice(0, firstNew);
+	const added = firstNew < 0 ? [] : listed.slice(firstNew);
+	const inOrder = kept.every(
+		(ref, index) => index === 0 || Number(present.get(kept[index - 1]?.id ?? ref.id)) < Number(present.get(ref.id)),
+	);
+	if (!inOrder || added.some((ref) => present.has(ref.id)) || (catalog.state() === null && present.size > 0)) return false;
+	catalog.begin();
+	try {
+		for (const ref of added) await applyBundleFile(archive, catalog, ref);
+		const keep = new Set(listed.map((ref) => ref.id));
+		for (const id of present.keys()) if (!keep.has(id)) catalog.drop(id);
+		catalog.tidy();
+		noteSnapshots(archive, catalog, newest.name);
+		catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });
+		return true;
+	} finally {
+		catalog.rollback();
+	}
+}
+
+async function applyBundleFile(archive: Archive, catalog: Catalog, ref: BundleRef): Promise<void> {
+	const range = openRange(bundlePath(archive.dir, ref.kind, ref.id));
+	try {
+		const { lines, messages } = await openBundle(range, { localHeaders: false });
+		catalog.apply({ ref, lines, locations: messages }, null);
+	} finally {
+		range.close();
+	}
+}
+
+/** Notes the bundles of every older snapshot, so that none of them counts as left over. Returns snapshots that cannot be read. */
+export function noteSnapshots(archive: Archive, catalog: Catalog, except?: SnapshotName): Finding[] {
+	const known = catalog.knownSnapshots();
+	const findings: Finding[] = [];
+	for (const name of snapshotNames(archive.dir)) {
+		if (known.has(name) || name === except) continue;
+		try {
+			const { snapshot, sha256 } = readSnapshot(archive.dir, name);
+			for (const ref of snapshot.bundles) catalog.noteBundle(ref);
+			catalog.noteSnapshot(name, sha256);
+		} catch (error) {
+			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+			findings.push({
+				code: 'snapshot-damaged',
+				severity: 'error',
+				subject: name,
+				text: error.message,
+				hint: 'put the file back from a copy of the archive',
+			});
+		}
+	}
+	return findings;
+}
+
+function throwFinding(finding: Finding): void {
+	throw new MailsealError('archive-damaged', finding.text, finding.hint === undefined ? {} : { hint: finding.hint });
+}
+
+export interface BuildRequest extends CatalogRequest {
+	readonly place: Place;
+	readonly newest: ReadSnapshot | null;
+	/** Told of a bundle that is missing or damaged; what it says is then left out. May throw. */
+	readonly onFinding: (finding: Finding) => void;
+}
+
+/** Builds a catalog of one snapshot from nothing but the bundles that it names. */
+export async function buildCatalog(archive: Archive, request: BuildRequest): Promise<Catalog> {
+	const { newest, place } = request;
+	const progress = request.progress ?? SILENT;
+	const catalog = openCatalog(place);
+	let done = false;
+	try {
+		if (newest !== null) {
+			catalog.begin();
+			progress.step('index', newest.snapshot.bundles.length);
+			for (const ref of newest.snapshot.bundles) {
+				if (request.signal?.aborted === true) throw new MailsealError('interrupted', 'Interrupted: the catalog is as it was before');
+				try {
+					await applyBundleFile(archive, catalog, ref);
+				} catch (error) {
+					if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
+					request.onFinding(bundleFinding(ref, error));
+				}
+				progress.advance(1);
+			}
+			catalog.tidy();
+			noteSnapshots(archive, catalog, newest.name);
+			catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });
+		}
+		done = true;
+		return catalog;
+	} finally {
+		if (!done) {
+			catalog.rollback();
+			catalog.close();
+		}
+	}
+}
+
+function bundleFinding(ref: BundleRef, error: MailsealError): Finding {
+	const missing = error.code === 'not-found';
+	return {
+		code: missing ? 'bundle-missing' : 'bundle-damaged',
+		severity: 'error',
+		subject: ref.id,
+		text: missing ? `The ${ref.kind} bundle ${ref.id} is missing` : error.message,
+		hint: 'put the bundle back from a copy of the archive and run "mailseal reindex"',
+	};
+}
+
+/** Builds the catalog anew beside the old one, then puts it in its place. The caller holds the lock. */
+export async function rebuild(
+	archive: Archive,
+	newest: ReadSnapshot | null,
+	request: CatalogRequest,
+): Promise<{ readonly catalog: Catalog; readonly findings: Finding[] }> {
+	const path = join(archive.dir, CATALOG_FILE);
+	const fresh = `${path}.new`;
+	const findings: Finding[] = [];
+	removeDatabase(fresh);
+	const built = await buildCatalog(archive, {
+		...request,
+		place: { kind: 'file', path: fresh },
+		newest,
+		onFinding: (finding) => findings.push(finding),
+	});
+	built.close();
+	removeDatabase(path);
+	renameSync(fresh, path);
+	for (const finding of findings) archive.warn(finding.text);
+	return { catalog: openCatalog({ kind: 'file', path }), findings };
+}
+
+function removeDatabase(path: string): void {
+	for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+}
+
+/** Bytes of the catalog on disk. */
+export function catalogSize(archive: Archive): number {
+	const path = join(archive.dir, CATALOG_FILE);
+	return existsSync(path) ? statSync(path).size : 0;
+}

@@ -1,0 +1,37 @@
+import type { Catalog, Liveness } from '../catalog/index.ts';
+import type { BundleId, Word } from '../domain/index.ts';
+import type { BundleBuilder } from './bundle-builder.ts';
+import { carriedBytes } from './seal.ts';
+
+/** A volatile bundle of which less than this share is alive is folded into tonight's. */
+const LIVE_SHARE = 0.5;
+/** More volatile bundles than this are never kept: the least alive are folded first. */
+const MOST_BUNDLES = 100;
+/** What a word takes in a compressed manifest, measured on simulated nights (docs/benchmarks.md). Bytes. */
+const WORD_BYTES = 60;
+
+/** Which volatile bundles tonight's bundle takes over: pure, from how alive each is. */
+export function bundlesToFold(liveness: readonly Liveness[]): Set<BundleId> {
+	const fold = new Set<BundleId>();
+	const alive = (one: Liveness): number => one.liveBytes + one.liveWords * WORD_BYTES;
+	for (const one of liveness) if (alive(one) < one.size * LIVE_SHARE) fold.add(one.bundle);
+	const kept = liveness.filter((one) => !fold.has(one.bundle)).sort((a, b) => alive(a) - alive(b));
+	for (const one of kept.slice(0, Math.max(0, kept.length + 1 - MOST_BUNDLES))) fold.add(one.bundle);
+	return fold;
+}
+
+/** Puts what is alive in the folded bundles into `builder`, as it stands; `flush` is called when the bundle is full. */
+export async function carryLive(
+	folded: ReadonlySet<BundleId>,
+	options: { readonly dir: string; readonly catalog: Catalog; readonly builder: BundleBuilder; readonly flushIfFull: () => Promise<void> },
+): Promise<void> {
+	const { dir, catalog, builder } = options;
+	for (const bundle of folded) {
+		for (const { line, offset, length } of catalog.pack.liveMessages(bundle)) {
+			const copy = { bundle, sealed: false, offset, length, codec: line.codec, size: line.size };
+			builder.addMessage(line, carriedBytes(dir, copy));
+			await options.flushIfFull();
+		}
+		for (const word of catalog.pack.liveWords(bundle, folded)) builder.addWord(word satisfies Word);
+	}
+}

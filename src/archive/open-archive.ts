@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatInstant, MailsealError, systemCode } from '../domain/index.ts';
+import { acquireLock, asMailsealError, type Files, type Lock, listNames } from '../platform/index.ts';
+import { HEAD_FILE, LOCK_FILE } from './layout.ts';
+import { README_TEXT, RECOVER_SCRIPT } from './readme.ts';
+
+/** An archive on this machine, opened. Nothing is held open until it is needed. */
+export interface Archive {
+	readonly dir: string;
+	/** 32 lower-case hex digits, made at birth. */
+	readonly id: string;
+	readonly files: Files;
+	/** False where this process may only read. */
+	readonly writable: boolean;
+	/** Told when something takes longer than expected and why. */
+	warn(text: string): void;
+	/** For whoever changes the archive; throws `busy` or `read-only`. */
+	lock(): Lock;
+	close(): void;
+}
+
+interface Head {
+	readonly format: 1;
+	readonly id: string;
+	readonly created: string;
+	readonly attachmentMin: number;
+}
+
+export interface OpenArchiveOptions {
+	readonly dir: string;
+	readonly files: Files;
+	/** Makes the archive where there is none. */
+	readonly create?: boolean;
+	/** The clock for the date of birth, milliseconds since 1970. */
+	readonly now?: number;
+	readonly warn?: (text: string) => void;
+}
+
+/** Attachments below this size stay inside their messages; fixed when an archive is made. Bytes. */
+const ATTACHMENT_MIN = 8 * 1024;
+
+/** Opens an archive; throws `not-found` where there is none, `format-newer` where a later mailseal made it. */
+export function openArchive(options: OpenArchiveOptions): Archive {
+	const { dir, files } = options;
+	const path = join(dir, HEAD_FILE);
+	if (!existsSync(path)) {
+		if (options.create !== true) {
+			throw new MailsealError('not-found', `Cannot open the archive "${dir}": there is no ${HEAD_FILE} in it`, {
+				hint: 'name it with --archive DIR or MAILSEAL_ARCHIVE; "mailseal pack" makes a new one',
+			});
+		}
+		create(options);
+	}
+	const head = readHead(path);
+	return {
+		dir,
+		id: head.id,
+		files,
+		writable: canWrite(dir),
+		warn: options.warn ?? (() => {}),
+		lock: () => acquireLock(join(dir, LOCK_FILE), `the archive "${dir}"`),
+		close() {},
+	};
+}
+
+function canWrite(dir: string): boolean {
+	try {
+		accessSync(dir, constants.W_OK);
+		return true;
+	} catch (error) {
+		const code = systemCode(error);
+		if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return false;
+		throw asMailsealError(error, 'look at', dir);
+	}
+}
+
+function create({ dir, files, now }: OpenArchiveOptions): void {
+	const names = listNames(dir).filter(
+		(name) => name !== LOCK_FILE && name !== 'README.txt' && name !== 'recover.py' && !name.startsWith('.tmp-'),
+	);
+	if (names.length > 0) {
+		throw new MailsealError('usage', `Cannot make an archive in "${dir}": the folder is not empty (it holds "${names[0]}")`, {
+			hint: 'name an empty or a new folder',
+		});
+	}
+	files.makeFolder(dir);
+	const head: Head = {
+		format: 1,
+		id: randomBytes(16).toString('hex'),
+		created: formatInstant(now ?? Date.now()),
+		attachmentMin: ATTACHMENT_MIN,
+	};
+	files.writeFile(join(dir, 'README.txt'), Buffer.from(README_TEXT), { mode: 0o600, replace: true });
+	files.writeFile(join(dir, 'recover.py'), Buffer.from(RECOVER_SCRIPT), { mode: 0o700, replace: true });
+	// Written last: a folder without it is no archive yet, and is made again.
+	files.writeFile(join(dir, HEAD_FILE), Buffer.from(`${JSON.stringify(head)}\n`), { mode: 0o600 });
+}
+
+function readHead(path: string): Head {
+	let text: string;
+	try {
+		text = readFileSync(path, 'utf8');
+	} catch (error) {
+		throw asMailsealError(error, 'read', path);
+	}
+	return parseHead(text, path);
+}
+
+function parseHead(text: string, path: string): Head {
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch (error) {
+		if (!(error instanceof SyntaxError)) throw error;
+		throw new MailsealError('archive-damaged', `Cannot read "${path}": it is not JSON`, {
+			hint: 'put the file back from a copy of the archive',
+			cause: error,
+		});
+	}
+	const head = (typeof value === 'object' && value !== null ? value : {}) as Partial<Head>;
+	const format: unknown = head.format;
+	if (typeof format === 'number' && format > 1) {
+		throw new MailsealError('format-newer', `Cannot open the archive of "${path}": its format is ${format} (this mailseal knows 1)`, {
+			hint: 'use the mailseal that made it, or a later one',
+		});
+	}
+	if (format !== 1 || typeof head.id !== 'string' || !/^[0-9a-f]{32}$/.test(head.id)) {
+		throw new MailsealError('archive-damaged', `Cannot read "${path}": it lacks a format or an id`, {
+			hint: 'put the file back from a copy of the archive',
+		});
+	}
+	return { format: 1, id: head.id, created: String(head.created ?? ''), attachmentMin: Number(head.attachmentMin ?? ATTACHMENT_MIN) };
+}

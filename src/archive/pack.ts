@@ -1,0 +1,171 @@
+import { encodeSnapshot } from '../bundle/index.ts';
+import type { Catalog } from '../catalog/index.ts';
+import { type BundleRef, type Finding, formatInstant, MailsealError, needsAttention, type Snapshot } from '../domain/index.ts';
+import { throwIfAborted } from './abort.ts';
+import { type BundleWriter, openBundleWriter } from './bundle-builder.ts';
+import { confirmBundles, removeLeftovers } from './confirm.ts';
+import { currentCatalog } from './current-catalog.ts';
+import { divide } from './divide.ts';
+import type { Incoming } from './ingest.ts';
+import { bundlePath, snapshotPath } from './layout.ts';
+import type { Archive } from './open-archive.ts';
+import type { PackRequest } from './requests.ts';
+import type { Outcome, PackResult } from './results.ts';
+import { type Scan, scan } from './scan.ts';
+import { type Tally, writeTonight } from './tonight.ts';
+import type { Workers } from './workers.ts';
+
+/** Packs the sources: seals what is quiet, writes tonight's volatile bundle, and commits with one snapshot. */
+export async function pack(archive: Archive, request: PackRequest, workers: Workers): Promise<Outcome<PackResult>> {
+	const lock = archive.lock();
+	try {
+		const catalog = await currentCatalog(archive, { lock, progress: request.progress, signal: request.signal });
+		try {
+			catalog.begin();
+			return await packInto({ archive, catalog, request, workers, started: performance.now() });
+		} finally {
+			catalog.rollback();
+			catalog.close();
+		}
+	} finally {
+		lock.release();
+	}
+}
+
+interface Context {
+	readonly archive: Archive;
+	readonly catalog: Catalog;
+	readonly request: PackRequest;
+	readonly workers: Workers;
+	readonly started: number;
+}
+
+async function packInto(context: Context): Promise<Outcome<PackResult>> {
+	const { archive, catalog, request, workers, started } = context;
+	const findings: Finding[] = request.dryRun ? [] : removeLeftovers(archive, catalog);
+	const parent = catalog.state();
+	const before = catalog.bundles();
+	const confirmed = confirmBundles(archive, catalog);
+	findings.push(...confirmed.findings);
+	catalog.adoptPolicy(request.policy);
+	const seen = await scan({ ...request, catalog });
+	findings.push(...seen.findings);
+	const tally: Tally = { added: 0, changed: seen.counts.changed, removed: seen.counts.removed, filesRead: 0, bytesRead: 0 };
+	if (request.dryRun) return { findings, result: rehearse(context, { scan: seen, tally, confirmed: confirmed.sealed }) };
+
+	const proofs: Promise<void>[] = [];
+	const writer = openBundleWriter({
+		archive,
+		catalog,
+		policy: request.policy,
+		signal: request.signal,
+		onWritten(ref) {
+			const proof = prove(archive, ref, workers);
+			// Awaited before the snapshot; until then a failure must not count as unhandled.
+			proof.catch(() => {});
+			proofs.push(proof);
+		},
+	});
+	const dropped = await writeTonight({ archive, catalog, request, workers, writer, scan: seen, tally, findings });
+	await Promise.all(proofs);
+	for (const id of dropped) catalog.drop(id);
+
+	const bundles = catalog.bundles();
+	const totals = catalog.totals();
+	const counts = { accounts: catalog.read.countAccounts(), folders: catalog.read.countFolders(), ...totals };
+	const time = snapshotTime(request.now, parent?.time ?? null, findings);
+	const snapshot: Snapshot = {
+		format: 1,
+		time,
+		parent: parent === null ? null : { name: parent.name, sha256: parent.sha256 },
+		bundles,
+		counts,
+		skipped: findings.filter(needsAttention),
+	};
+	const { name, bytes, sha256 } = encodeSnapshot(snapshot);
+	throwIfAborted(request.signal);
+	archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400 });
+	// The pack has happened; if the catalog does not follow, the next command brings it up to date.
+	catalog.commit({ name, sha256, time });
+
+	const after = new Set(bundles.map((ref) => ref.id));
+	const volatile = bundles.filter((ref) => ref.kind === 'volatile');
+	return {
+		findings,
+		result: {
+			snapshot: name,
+			parent: parent?.name ?? null,
+			accounts: counts.accounts,
+			messages: { total: totals.messages, added: tally.added, changed: tally.changed, removed: tally.removed },
+			sealed: {
+				confirmed: confirmed.sealed,
+				...newBundles(writer, 'sealed'),
+				rewrittenBytes: bytesOf(before.filter((ref) => ref.kind === 'sealed' && !after.has(ref.id))),
+			},
+			volatile: { bundles: volatile.length, bytes: bytesOf(volatile), newBytes: newBundles(writer, 'volatile').newBytes },
+			attachments: { total: 0, new: 0, sharedBytes: 0 },
+			scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: tally.filesRead, bytesRead: tally.bytesRead },
+			seconds: (performance.now() - started) / 1000,
+		},
+	};
+}
+
+/** Reads a bundle back from where it will live: what a snapshot names has been seen whole. */
+async function prove(archive: Archive, ref: BundleRef, workers: Workers): Promise<void> {
+	const path = bundlePath(archive.dir, ref.kind, ref.id);
+	const { damages } = await workers.run({ type: 'check', path, id: ref.id, deep: false });
+	const damage = damages[0];
+	if (damage === undefined) return;
+	throw new MailsealError('io', `Cannot commit: bundle ${ref.id} reads back otherwise than it was written: ${damage.text}`, {
+		hint: 'check the disk; the archive is as it was before this pack, and no snapshot names the bundle',
+	});
+}
+
+/** A snapshot is always later than its parent, even where the clock jumped back. */
+function snapshotTime(now: number, parentTime: string | null, findings: Finding[]): string {
+	if (parentTime === null) return formatInstant(now);
+	const parent = Date.parse(parentTime);
+	if (now < parent - 60_000) {
+		findings.push({
+			code: 'clock-went-back',
+			severity: 'warning',
+			subject: formatInstant(now),
+			text: `The clock says ${formatInstant(now)}, before the last snapshot of ${parentTime}; this snapshot is dated one second after that`,
+			hint: 'check the clock of this machine; nothing was sealed too early',
+		});
+	}
+	// Names tell whole seconds.
+	const second = Math.floor(parent / 1000);
+	return formatInstant(Math.floor(now / 1000) > second ? now : (second + 1) * 1000);
+}
+
+function newBundles(writer: BundleWriter, kind: BundleRef['kind']): { new: number; newBytes: number } {
+	const bundles = writer.written.filter((ref) => ref.kind === kind);
+	return { new: bundles.length, newBytes: bytesOf(bundles) };
+}
+
+function bytesOf(bundles: readonly BundleRef[]): number {
+	return bundles.reduce((total, ref) => total + ref.size, 0);
+}
+
+/** What a pack would do, from what the scan saw; sizes are those of the store, before compression. */
+function rehearse(context: Context, options: { scan: Scan; tally: Tally; confirmed: number }): PackResult {
+	const { catalog, request, started } = context;
+	const { scan: seen, tally, confirmed } = options;
+	const { quiet, volatile } = divide(seen, { ...request, catalog });
+	const incoming = quiet.flatMap((tenant) => tenant.incoming);
+	const size = (list: readonly Incoming[]): number => list.reduce((total, one) => total + one.placement.size, 0);
+	const added = [...incoming, ...volatile].filter((one) => one.placement.known === null).length;
+	const bundles = catalog.bundles().filter((ref) => ref.kind === 'volatile');
+	return {
+		snapshot: null,
+		parent: catalog.state()?.name ?? null,
+		accounts: seen.counts.accounts,
+		messages: { total: catalog.totals().messages + added - tally.removed, added, changed: tally.changed, removed: tally.removed },
+		sealed: { confirmed, new: Math.ceil(size(incoming) / request.bundles.target), newBytes: size(incoming), rewrittenBytes: 0 },
+		volatile: { bundles: bundles.length, bytes: bytesOf(bundles), newBytes: size(volatile) },
+		attachments: { total: 0, new: 0, sharedBytes: 0 },
+		scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: 0, bytesRead: 0 },
+		seconds: (performance.now() - started) / 1000,
+	};
+}

@@ -1,0 +1,42 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { RangeSource } from '../bundle/index.ts';
+import { MailsealError } from '../domain/index.ts';
+import { asMailsealError } from '../platform/index.ts';
+
+/** An open file that is read in ranges. */
+export interface RangeFile extends RangeSource {
+	read(offset: number, length: number): Uint8Array;
+	close(): void;
+}
+
+/** Opens a file for reads at any offset; throws `not-found` where it is missing. */
+export function openRange(path: string): RangeFile {
+	let descriptor: number;
+	try {
+		descriptor = openSync(path, 'r');
+	} catch (error) {
+		throw asMailsealError(error, 'read', path);
+	}
+	const { size } = fstatSync(descriptor);
+	return {
+		size,
+		read(offset, length) {
+			const bytes = Buffer.allocUnsafe(length);
+			let done = 0;
+			while (done < length) {
+				const got = readSync(descriptor, bytes, done, length - done, offset + done);
+				if (got === 0) {
+					throw new MailsealError('archive-damaged', `Cannot read "${basename(path)}": it ends at byte ${offset + done}`, {
+						details: { damage: 'truncated' },
+					});
+				}
+				done += got;
+			}
+			return bytes;
+		},
+		close() {
+			closeSync(descriptor);
+		},
+	};
+}

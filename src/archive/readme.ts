@@ -1,0 +1,70 @@
+import RECOVER_SCRIPT from './recover.py';
+
+export { RECOVER_SCRIPT };
+
+/** README.txt of every archive: how to get the mail back without mailseal. */
+export const README_TEXT = `THIS FOLDER IS A MAIL ARCHIVE
+
+It was made by a program called mailseal and holds the mail of one or more mailboxes. You need no mailseal to get the
+mail back: everything in here is ordinary zip, gzip and JSON.
+
+
+THE SHORT WAY
+
+    python3 recover.py ARCHIVE OUT
+
+ARCHIVE is this folder, OUT a new one. It needs Python 3.7 or newer and nothing else. It writes each mailbox folder
+as a Maildir, OUT/<account>/<folder>/cur/ and new/, one file for each message, which most mail programs and servers can
+import. Every message is checked. The archive itself is only read. If recover.py complains, read on: what it could not
+get may still be got by hand.
+
+
+WHAT LIES HERE
+
+    mailseal.json              format version and id of the archive
+    bundles/sealed/ab/*.zip    bundles of mail that had been quiet for a while
+    bundles/volatile/ab/*.zip  bundles of recent mail, and news about older mail (moved, marked, deleted)
+    snapshots/<year>/*.json    which bundles, in which order, are the mail store as it was at one moment
+    catalog.sqlite             an index, for speed only; it may be deleted
+    recover.py                 the program above
+
+A bundle is a zip file without compression of its own; "unzip" and every file manager open it. In it lie
+
+    messages/ab/<id>.eml       one message, exactly as it was; ".eml.gz" is the same compressed: use gunzip
+    messages/ab/<id>.recipe    a message whose attachments lie apart (newer archives only): one line of JSON that
+                               says how to put it together, then the rest of its bytes; ".recipe.gz": the same compressed
+    attachments/ab/<id>        an attachment, decoded; ".gz" is the same compressed (newer archives only)
+    manifest.ndjson.gz         what the bundle says: gunzip it and read it with any text program, one JSON object a line
+
+"ab" stands for the first two letters of the id.
+
+
+IDS ARE SHA-256
+
+The id of a message is the SHA-256 of its bytes after gunzip; the id of a bundle is the SHA-256 of the whole zip file.
+So you can always tell whether something is whole:
+
+    sha256sum bundles/sealed/ab/*.zip                     prints the name of each file again, if it is whole
+    unzip -p BUNDLE messages/ab/ID.eml.gz | gunzip | sha256sum     prints ID
+
+The eight letters at the end of a snapshot's name are the first eight of the SHA-256 of that file. Each snapshot also
+names the one before it (its "parent") with its whole SHA-256, so a changed snapshot shows.
+
+
+WHERE A MESSAGE WAS: THE NEWEST WORD WINS
+
+Lines of type "placed" in the manifests say that a message was in a folder of an account, under a key (its file name
+there), with its flags and its date. Lines of type "removed" say that it is no longer there. To know a moment, take its
+snapshot, go through the bundles it names from first to last, and believe what the last one says about each account,
+folder and key. Other lines: "message" (what a message in this bundle is: sender, subject, ...), "folder", "account",
+and "control" (small files beside the mail, such as subscriptions and filters; their content is base64). A byte of a
+key that is not UTF-8 is written as a slash and two hex digits.
+
+
+IF THINGS ARE BROKEN
+
+- A bundle is damaged: look for a copy of the same name in a backup; its SHA-256 tells whether that copy is good.
+- A bundle's manifest is damaged: the messages in it are still there, unzip them; only their folders are unknown.
+- A zip will not open: "zip -FF BUNDLE --out FIXED.zip" finds the entries again; they are not compressed by the zip.
+- A snapshot is damaged or gone: take the one before it; later mail is in the bundles that only the lost one named.
+`;

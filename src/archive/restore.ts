@@ -1,0 +1,194 @@
+import { resolve, sep } from 'node:path';
+import type { AccountContents, Catalog } from '../catalog/index.ts';
+import { type AccountName, type Finding, type FolderName, MailsealError, type SnapshotName } from '../domain/index.ts';
+import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter } from '../sources/index.ts';
+import { throwIfAborted } from './abort.ts';
+import { catalogAt } from './catalog-at.ts';
+import type { Archive } from './open-archive.ts';
+import type { RestoreRequest } from './requests.ts';
+import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
+import type { Outcome, RestoreResult } from './results.ts';
+import type { Workers } from './workers.ts';
+
+interface Tally {
+	accounts: number;
+	folders: number;
+	written: number;
+	present: number;
+	bytes: number;
+}
+
+/** Messages handed to a thread at once. */
+const BATCH = 64;
+
+/** Writes mailboxes as they were in a snapshot; adds, never overwrites. */
+export async function restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>> {
+	const started = performance.now();
+	refuseArchive(archive, request.to);
+	const catalog = await catalogAt(archive, request);
+	try {
+		const chosen = choose(catalog, request.selections);
+		const writer = request.as === 'mbox' ? mboxWriter(request) : maildirWriter(request);
+		const findings: Finding[] = [];
+		const tally: Tally = { accounts: 0, folders: 0, written: 0, present: 0, bytes: 0 };
+		request.progress.step('restore', countChosen(catalog, chosen));
+		for (const [account, folders] of chosen) {
+			throwIfAborted(request.signal);
+			const contents = catalog.read.contents(account);
+			if (contents === null) continue;
+			await restoreAccount(narrow(contents, folders), { archive, request, workers, writer, catalog, findings, tally });
+		}
+		const snapshot = catalog.state()?.name as SnapshotName;
+		return { findings, result: { snapshot, ...tally, seconds: (performance.now() - started) / 1000, dryRun: request.dryRun } };
+	} finally {
+		catalog.close();
+	}
+}
+
+/** A restore into the archive itself would mix mail with bundles. */
+function refuseArchive(archive: Archive, to: string): void {
+	const inside = `${resolve(to)}${sep}`;
+	if (!inside.startsWith(`${resolve(archive.dir)}${sep}`)) return;
+	throw new MailsealError('usage', `Cannot restore to "${to}": it lies in the archive`, {
+		hint: 'name a folder outside the archive with --to',
+	});
+}
+
+/** The accounts that selections name, each with its folders, or null for all of them. */
+function choose(catalog: Catalog, selections: readonly string[]): Map<AccountName, Set<FolderName> | null> {
+	const accounts = catalog.read.listAccounts({}).map((row) => row.account);
+	if (selections.length === 0) return new Map(accounts.map((account) => [account, null]));
+	const chosen = new Map<AccountName, Set<FolderName> | null>();
+	for (const selection of selections) {
+		const slash = selection.indexOf('/');
+		const account = (slash < 0 ? selection : selection.slice(0, slash)) as AccountName;
+		if (!accounts.includes(account)) {
+			throw new MailsealError('not-found', `Cannot find account "${account}" in the archive`, {
+				hint: 'see "mailseal ls accounts"; --at names an older snapshot',
+			});
+		}
+		if (slash < 0) {
+			chosen.set(account, null);
+			continue;
+		}
+		const top = selection.slice(slash + 1);
+		const folders = catalog.read
+			.listFolders({ account })
+			.map((row) => row.folder)
+			.filter((folder) => folder === top || folder.startsWith(`${top}/`));
+		if (folders.length === 0) {
+			throw new MailsealError('not-found', `Cannot find folder "${top}" of account "${account}" in the archive`, {
+				hint: `see "mailseal ls folders --account ${account}"; --at names an older snapshot`,
+			});
+		}
+		if (chosen.get(account) === null) continue;
+		chosen.set(account, new Set([...(chosen.get(account) ?? []), ...folders]));
+	}
+	return chosen;
+}
+
+function countChosen(catalog: Catalog, chosen: ReadonlyMap<AccountName, Set<FolderName> | null>): number {
+	let messages = 0;
+	for (const { account, folder, messages: count } of catalog.read.listFolders({})) {
+		const folders = chosen.get(account);
+		if (folders === null || folders?.has(folder) === true) messages += count;
+	}
+	return messages;
+}
+
+/** Control files of the account as a whole come back only with the whole account. */
+function narrow(contents: AccountContents, folders: Set<FolderName> | null): AccountContents {
+	if (folders === null) return contents;
+	return {
+		account: contents.account,
+		folders: contents.folders.filter((word) => folders.has(word.folder)),
+		controls: contents.controls.filter((word) => word.folder !== undefined && folders.has(word.folder)),
+		placements: contents.placements.filter(({ word }) => folders.has(word.folder)),
+	};
+}
+
+interface Context {
+	readonly archive: Archive;
+	readonly request: RestoreRequest;
+	readonly workers: Workers;
+	readonly writer: MailboxWriter;
+	readonly catalog: Catalog;
+	readonly findings: Finding[];
+	readonly tally: Tally;
+}
+
+async function restoreAccount(contents: AccountContents, context: Context): Promise<void> {
+	const { request, writer, findings, tally } = context;
+	const plan = writer.plan({ ...contents, placements: contents.placements.map(({ word }) => word) });
+	findings.push(...plan.findings);
+	tally.accounts++;
+	tally.folders += plan.folders;
+	tally.present += plan.present;
+	request.progress.advance(plan.present);
+	if (request.dryRun) {
+		const sizes = new Map(contents.placements.map(({ word, size }) => [word.message, size]));
+		tally.written += plan.jobs.length;
+		for (const job of plan.jobs) tally.bytes += sizes.get(job.message) ?? 0;
+		return;
+	}
+	let finished = false;
+	plan.begin();
+	try {
+		await carryOut(plan, context);
+		findings.push(...plan.finish());
+		finished = true;
+	} finally {
+		if (!finished) plan.abandon();
+	}
+}
+
+async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
+	const { archive, request, workers, writer, catalog } = context;
+	const jobs = plan.jobs.map(
+		(write): RestoreJob => ({ dir: archive.dir, id: write.message, copies: catalog.pack.copies(write.message), write }),
+	);
+	if (writer.order === 'planned') {
+		const one = openMessageWriter();
+		try {
+			for (const job of jobs) {
+				throwIfAborted(request.signal);
+				take([job], restoreMessages([job], one), context);
+			}
+		} finally {
+			one.close();
+		}
+		return;
+	}
+	const running = new Set<Promise<void>>();
+	for (let start = 0; start < jobs.length; start += BATCH) {
+		throwIfAborted(request.signal);
+		const batch = jobs.slice(start, start + BATCH);
+		const task = workers.run({ type: 'restore', jobs: batch }).then(({ outcomes }) => take(batch, outcomes, context));
+		running.add(task);
+		task.then(
+			() => running.delete(task),
+			() => running.delete(task),
+		);
+		if (running.size >= workers.width) await Promise.race(running);
+	}
+	await Promise.all(running);
+}
+
+function take(jobs: readonly RestoreJob[], outcomes: readonly RestoreOutcome[], { request, findings, tally }: Context): void {
+	for (const [index, outcome] of outcomes.entries()) {
+		request.progress.advance(1);
+		if (outcome.outcome === 'failed') {
+			findings.push({
+				code: 'message-not-restored',
+				severity: 'error',
+				subject: jobs[index]?.write.subject ?? '',
+				text: outcome.text,
+				...(outcome.hint === undefined ? {} : { hint: outcome.hint }),
+			});
+			continue;
+		}
+		if (outcome.outcome === 'written') tally.written++;
+		else tally.present++;
+		tally.bytes += outcome.bytes;
+	}
+}

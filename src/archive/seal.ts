@@ -1,0 +1,171 @@
+import { crc32 } from 'node:zlib';
+import type { StoredMessage } from '../bundle/index.ts';
+import type { Catalog, Copy } from '../catalog/index.ts';
+import { dueOf } from '../classifier/index.ts';
+import { MailsealError, type MessageLine, type PlacedWord, type Policy } from '../domain/index.ts';
+import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
+import type { QuietMail } from './divide.ts';
+import { type Absent, type Arrived, type Incoming, type IngestRequest, ingestAll } from './ingest.ts';
+import { LARGE, readCopy, streamCopy } from './read-stored.ts';
+import type { BundleSettings } from './requests.ts';
+
+export interface SealRequest {
+	readonly dir: string;
+	readonly catalog: Catalog;
+	readonly writer: BundleWriter;
+	readonly bundles: BundleSettings;
+	readonly policy: Policy;
+	readonly now: number;
+	readonly ingest: IngestRequest;
+	/** Takes what was read but does not go into a sealed bundle tonight. */
+	readonly onVolatile: (arrived: Arrived) => void;
+	readonly onSealed: (arrived: Arrived) => void;
+	readonly onAbsent: (absent: Absent) => void;
+	/** Judges again once the message is known: one that was moved tonight is not quiet. */
+	readonly judge: (arrived: Arrived) => PlacedWord;
+}
+
+type Next = { readonly word: PlacedWord; readonly incoming: null } | { readonly word: null; readonly incoming: Incoming };
+
+interface Place {
+	readonly account: string;
+	readonly folder: string;
+	readonly date: number;
+	readonly key: string;
+}
+
+function placeOf(next: Next): Place {
+	if (next.word !== null)
+		return { account: next.word.account, folder: next.word.folder, date: Date.parse(next.word.date), key: next.word.key };
+	const { folder, placement } = next.incoming;
+	return { account: folder.account, folder: folder.folder, date: placement.date, key: placement.listed.key };
+}
+
+/** By account, folder, date, key: mail that is read together lies together. */
+function byPlace(a: Place, b: Place): number {
+	if (a.account !== b.account) return a.account < b.account ? -1 : 1;
+	if (a.folder !== b.folder) return a.folder < b.folder ? -1 : 1;
+	if (a.date !== b.date) return a.date - b.date;
+	return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
+
+/** A message placed in the open bundle, kept until the bundle is written or given up. */
+interface Placed {
+	readonly word: PlacedWord;
+	/** Null for a placement that waited in a volatile bundle. */
+	readonly arrived: Arrived | null;
+	readonly lingered: boolean;
+}
+
+/** Seals one tenant's quiet mail. What does not fill a bundle and has not lingered stays volatile. */
+export async function sealTenant(quiet: QuietMail, request: SealRequest): Promise<void> {
+	const { catalog, bundles, now, policy } = request;
+	const order: { place: Place; next: Next }[] = [
+		...quiet.waiting.map((word): Next => ({ word, incoming: null })),
+		...quiet.incoming.map((incoming): Next => ({ word: null, incoming })),
+	].map((next) => ({ place: placeOf(next), next }));
+	order.sort((a, b) => byPlace(a.place, b.place));
+
+	const builder = openBuilder();
+	let placed: Placed[] = [];
+
+	async function flush(): Promise<void> {
+		if (placed.length === 0) return;
+		for (const { word } of placed) builder.addWord(sealedWord(word));
+		await request.writer.write('sealed', builder.take());
+		for (const { arrived } of placed) {
+			if (arrived === null) continue;
+			request.onSealed(arrived);
+			arrived.release();
+		}
+		placed = [];
+	}
+
+	function giveBack(arrived: Arrived): void {
+		request.onVolatile(arrived);
+		arrived.release();
+	}
+
+	async function add(
+		word: PlacedWord,
+		item: { line: MessageLine; stored: StoredMessage['stored'] } | null,
+		arrived: Arrived | null,
+	): Promise<void> {
+		const last = placed.at(-1);
+		const room = item === null ? 0 : item.stored.length;
+		const tooFull = builder.size + room > bundles.max || builder.messages >= MAX_MESSAGES;
+		// A cut between two accounts keeps a mailbox in one bundle, as long as it does not make small ones.
+		const accountEnds =
+			last !== undefined &&
+			last.word.account !== word.account &&
+			builder.size >= bundles.target / 2 &&
+			builder.size + room > bundles.target;
+		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
+		if (item !== null) builder.addMessage(item.line, item.stored);
+		placed.push({ word, arrived, lingered: lingers(word, { policy, now, linger: bundles.linger }) });
+		if (builder.size >= bundles.target) await flush();
+	}
+
+	const arrivals = ingestAll(
+		order.flatMap(({ next }) => (next.incoming === null ? [] : [next.incoming])),
+		request.ingest,
+	)[Symbol.asyncIterator]();
+	for (const { next } of order) {
+		if (next.word !== null) {
+			const { message } = next.word;
+			const needed = !builder.has(message) && !catalog.pack.isSealedFor(message, quiet.tenant);
+			await add(next.word, needed ? carry(request, message) : null, null);
+			continue;
+		}
+		const { value: arrived, done } = await arrivals.next();
+		if (done === true) break;
+		if ('absent' in arrived) {
+			request.onAbsent(arrived);
+			continue;
+		}
+		const word = request.judge(arrived);
+		const due = dueOf(word, policy);
+		if (due === null || due > now) {
+			giveBack(arrived);
+			continue;
+		}
+		const needed = !builder.has(word.message) && !catalog.pack.isSealedFor(word.message, quiet.tenant);
+		await add(word, needed ? arrived : null, arrived);
+	}
+
+	if (placed.some((one) => one.lingered) || builder.size >= bundles.target / 2) return flush();
+	builder.take();
+	for (const { arrived } of placed) if (arrived !== null) giveBack(arrived);
+}
+
+/** True where quiet mail has waited long enough for a bundle to fill. */
+function lingers(word: PlacedWord, { policy, now, linger }: { policy: Policy; now: number; linger: number }): boolean {
+	const due = dueOf(word, policy);
+	return due !== null && due + linger <= now;
+}
+
+/** A sealed bundle says nothing of when a pack saw what: the same mail gives the same bytes. */
+function sealedWord(word: PlacedWord): PlacedWord {
+	const { since: _since, ...kept } = word;
+	return kept;
+}
+
+/** A message's line and stored bytes, taken unchanged from the bundle that has it. */
+export function carry(
+	request: Pick<SealRequest, 'dir' | 'catalog'>,
+	message: PlacedWord['message'],
+): { readonly line: MessageLine; readonly stored: StoredMessage['stored'] } {
+	const { dir, catalog } = request;
+	const copies = catalog.pack.copies(message);
+	const copy = copies[0];
+	if (copy === undefined)
+		throw new MailsealError('archive-damaged', `Cannot seal message ${message}: no bundle has it`, { hint: 'run "mailseal verify"' });
+	return { line: catalog.pack.messageLine(message, copy.codec), stored: carriedBytes(dir, copy) };
+}
+
+export function carriedBytes(dir: string, copy: Copy): StoredMessage['stored'] {
+	if (copy.length <= LARGE) return readCopy(dir, copy);
+	let crc = 0;
+	for (const piece of streamCopy(dir, copy, 0).chunks()) crc = crc32(piece, crc);
+	return streamCopy(dir, copy, crc);
+}

@@ -1,0 +1,46 @@
+import type { BundleRef, Finding } from '../domain/index.ts';
+import { currentCatalog } from './current-catalog.ts';
+import type { Archive } from './open-archive.ts';
+import type { Outcome, StatusResult } from './results.ts';
+import { snapshotNames } from './snapshots.ts';
+
+const DAY = 24 * 3600 * 1000;
+
+/** The archive at a glance. */
+export async function status(archive: Archive, now: number): Promise<Outcome<StatusResult>> {
+	const catalog = await currentCatalog(archive);
+	try {
+		const state = catalog.state();
+		const bundles = catalog.bundles();
+		const findings: Finding[] = [];
+		return {
+			findings,
+			result: {
+				archive: archive.dir,
+				id: archive.id,
+				snapshot: state === null ? null : { name: state.name, time: state.time },
+				snapshots: snapshotNames(archive.dir).length,
+				accounts: catalog.read.countAccounts(),
+				folders: catalog.read.countFolders(),
+				...catalog.totals(),
+				sealed: summary(bundles, 'sealed'),
+				volatile: summary(bundles, 'volatile'),
+				sharedBytes: catalog.read.sharedBytes(),
+				next: nextSteps(state === null ? null : Date.parse(state.time), now),
+			},
+		};
+	} finally {
+		catalog.close();
+	}
+}
+
+function summary(bundles: readonly BundleRef[], kind: BundleRef['kind']): { bundles: number; bytes: number } {
+	const chosen = bundles.filter((ref) => ref.kind === kind);
+	return { bundles: chosen.length, bytes: chosen.reduce((total, ref) => total + ref.size, 0) };
+}
+
+function nextSteps(last: number | null, now: number): string[] {
+	if (last === null) return ['mailseal pack SOURCE'];
+	if (now - last > 2 * DAY) return [`The last pack was ${Math.floor((now - last) / DAY)} days ago: run "mailseal pack" every night`];
+	return [];
+}

@@ -1,0 +1,137 @@
+import type { Catalog } from '../catalog/index.ts';
+import { type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
+import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
+import { byPlace, divide } from './divide.ts';
+import { bundlesToFold, carryLive } from './fold.ts';
+import { type Absent, type Arrived, type IngestRequest, ingestAll } from './ingest.ts';
+import type { Archive } from './open-archive.ts';
+import type { PackRequest } from './requests.ts';
+import type { Scan } from './scan.ts';
+import { sealTenant } from './seal.ts';
+import type { Workers } from './workers.ts';
+
+/** What a pack counts while it works. */
+export interface Tally {
+	added: number;
+	changed: number;
+	removed: number;
+	filesRead: number;
+	bytesRead: number;
+}
+
+export interface TonightRequest {
+	readonly archive: Archive;
+	readonly catalog: Catalog;
+	readonly request: PackRequest;
+	readonly workers: Workers;
+	readonly writer: BundleWriter;
+	readonly scan: Scan;
+	readonly tally: Tally;
+	readonly findings: Finding[];
+}
+
+/** Writes tonight's bundles, sealed first; gives the volatile bundles that are not needed any more. */
+export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet<BundleId>> {
+	const { archive, catalog, writer, scan, tally } = tonight;
+	const { policy, now, bundles, progress } = tonight.request;
+	const { quiet, volatile, bytes } = divide(scan, { catalog, policy, bundles, now });
+	const builder = openBuilder();
+	const ingest = ingestRequest(tonight);
+	const judge = (arrived: Arrived): PlacedWord => judgeMoved(arrived, catalog, now);
+	progress.step('read', bytes);
+
+	function takeAbsent({ incoming, absent }: Absent): void {
+		const { folder, placement } = incoming;
+		if (absent !== 'gone' || placement.known === null) return;
+		builder.addWord({ type: 'removed', account: folder.account, folder: folder.folder, key: placement.listed.key });
+		tally.removed++;
+	}
+
+	async function flushIfFull(): Promise<void> {
+		if (builder.size >= bundles.target || builder.messages >= MAX_MESSAGES) await writer.write('volatile', builder.take());
+	}
+
+	for (const mail of quiet) {
+		await sealTenant(mail, {
+			dir: archive.dir,
+			catalog,
+			writer,
+			bundles,
+			policy,
+			now,
+			ingest,
+			judge,
+			onAbsent: takeAbsent,
+			// Read again later rather than held: the rests of many tenants would not fit into memory.
+			onVolatile: ({ incoming }) => volatile.push(incoming),
+			onSealed: () => tally.added++,
+		});
+	}
+
+	const dropped = bundlesToFold(catalog.pack.liveness());
+	await carryLive(dropped, { dir: archive.dir, catalog, builder, flushIfFull });
+
+	const isKept = (id: PlacedWord['message']): boolean =>
+		builder.has(id) || catalog.pack.copies(id).some((copy) => !dropped.has(copy.bundle));
+	volatile.sort(byPlace);
+	for await (const arrived of ingestAll(volatile, ingest)) {
+		if ('absent' in arrived) {
+			takeAbsent(arrived);
+			continue;
+		}
+		const word = judge(arrived);
+		const { known } = arrived.incoming.placement;
+		if (known === null || !sameWord(known, word)) {
+			const room = arrived.stored.length;
+			if (builder.messages > 0 && builder.size + room > bundles.max) await writer.write('volatile', builder.take());
+			if (!isKept(word.message)) builder.addMessage(arrived.line, arrived.stored);
+			builder.addWord(word);
+			if (known === null) tally.added++;
+			else tally.changed++;
+			await flushIfFull();
+			if (!(arrived.stored instanceof Uint8Array) && builder.messages > 0) await writer.write('volatile', builder.take());
+		}
+		arrived.release();
+	}
+	for (const account of scan.accounts) for (const word of account.words) builder.addWord(word);
+	for (const word of scan.words) builder.addWord(word);
+	if (builder.messages > 0 || builder.words > 0) await writer.write('volatile', builder.take());
+
+	for (const account of scan.accounts) {
+		catalog.setAccountSignature(account.account, account.signature);
+		for (const folder of account.folders) catalog.setFolderSignature(account.account, folder.folder, folder.signature);
+	}
+	return dropped;
+}
+
+function ingestRequest({ workers, request, findings, tally }: TonightRequest): IngestRequest {
+	return {
+		workers,
+		compress: request.bundles.compress,
+		signal: request.signal,
+		findings,
+		onRead(bytes) {
+			tally.filesRead++;
+			tally.bytesRead += bytes;
+			request.progress.advance(bytes);
+		},
+	};
+}
+
+/** A message that the account had already under another name was moved or copied tonight: that is a change of state. */
+function judgeMoved({ word, incoming }: Arrived, catalog: Catalog, now: number): PlacedWord {
+	const { known } = incoming.placement;
+	if (known === null) {
+		if (incoming.account.isNew || !catalog.pack.isPlacedIn(word.message, word.account)) return word;
+		return { ...word, since: formatInstant(now) };
+	}
+	if (known.message !== word.message) return word;
+	const sameState = known.flags.join() === word.flags.join() && known.keywords.join('\0') === word.keywords.join('\0');
+	if (!sameState) return { ...word, since: formatInstant(now) };
+	return known.since === undefined ? word : { ...word, since: known.since };
+}
+
+function sameWord(a: PlacedWord, b: PlacedWord): boolean {
+	const fields = (word: PlacedWord): string => JSON.stringify(Object.entries(word).sort(([x], [y]) => (x < y ? -1 : 1)));
+	return fields(a) === fields(b);
+}

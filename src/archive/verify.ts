@@ -1,0 +1,128 @@
+import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../domain/index.ts';
+import { sizeOf } from '../platform/index.ts';
+import { throwIfAborted } from './abort.ts';
+import { catalogFindings } from './check-catalog.ts';
+import { bundlePath } from './layout.ts';
+import type { Archive } from './open-archive.ts';
+import type { VerifyRequest } from './requests.ts';
+import type { Outcome, VerifyResult } from './results.ts';
+import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
+import type { Workers } from './workers.ts';
+
+/** Looks at the archive and says what is wrong with it; changes nothing. */
+export async function verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>> {
+	const started = performance.now();
+	const { dir } = archive;
+	const findings: Finding[] = [];
+	const damaged = new Set<string>();
+	const missing = new Set<string>();
+	const snapshots = checkSnapshots(dir, { findings, damaged, missing });
+	const bundles = new Map<BundleId, BundleRef>();
+	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) bundles.set(ref.id, ref);
+
+	let messages = 0;
+	let bytes = 0;
+	function report(ref: BundleRef, code: string, text: string): void {
+		const gone = code === 'bundle-missing';
+		(gone ? missing : damaged).add(ref.id);
+		findings.push({
+			code: gone ? code : 'bundle-damaged',
+			severity: 'error',
+			subject: ref.id,
+			text: gone ? `The ${ref.kind} bundle ${ref.id} is missing` : `The ${ref.kind} bundle ${ref.id} is damaged: ${text} (${code})`,
+			hint: 'put the bundle back from a copy of the archive',
+		});
+	}
+
+	const turn = [...bundles.values()].filter((ref) => request.mode !== 'sample' || isItsTurn(ref.id, request));
+	request.progress.step('verify', turn.length);
+	const running = new Set<Promise<void>>();
+	for (const ref of turn) {
+		throwIfAborted(request.signal);
+		const path = bundlePath(dir, ref.kind, ref.id);
+		const size = sizeOf(path);
+		if (size === null) report(ref, 'bundle-missing', '');
+		else if (size !== ref.size) report(ref, 'size', `it has ${size} bytes (${ref.size} are right)`);
+		if (request.mode === 'quick' || size === null) {
+			bytes += size ?? 0;
+			request.progress.advance(1);
+			continue;
+		}
+		const known = damaged.has(ref.id);
+		const check = workers.run({ type: 'check', path, id: ref.id, deep: request.mode === 'deep' }).then((result) => {
+			bytes += result.bytes;
+			messages += result.messages;
+			// A wrong size says all that a wrong hash could add.
+			for (const damage of result.damages) if (!known || damage.code !== 'hash-mismatch') report(ref, damage.code, damage.text);
+			request.progress.advance(1);
+		});
+		running.add(check);
+		check.then(
+			() => running.delete(check),
+			() => running.delete(check),
+		);
+		if (running.size >= workers.width) await Promise.race(running);
+	}
+	await Promise.all(running);
+	if (damaged.size === 0 && missing.size === 0) findings.push(...(await catalogFindings(archive, snapshots.at(-1) ?? null, request)));
+	return {
+		findings,
+		result: {
+			mode: request.mode,
+			snapshots: snapshots.length,
+			bundles: turn.length,
+			messages,
+			bytes,
+			damaged: [...damaged].sort(),
+			missing: [...missing].sort(),
+			seconds: (performance.now() - started) / 1000,
+		},
+	};
+}
+
+/** Spread by the bundle's own id, so that every bundle has its turn once in so many days. */
+function isItsTurn(id: BundleId, { sample, now }: VerifyRequest): boolean {
+	const days = sample ?? 30;
+	return Number.parseInt(id.slice(0, 8), 16) % days === Math.floor(now / 86_400_000) % days;
+}
+
+/** Reads every snapshot and follows the chain of parents; gives those that can be read, oldest first. */
+function checkSnapshots(dir: string, report: { findings: Finding[]; damaged: Set<string>; missing: Set<string> }): ReadSnapshot[] {
+	const read: ReadSnapshot[] = [];
+	const hashes = new Map<SnapshotName, string>();
+	const unreadable = new Set<SnapshotName>();
+	for (const name of snapshotNames(dir)) {
+		try {
+			const one = readSnapshot(dir, name);
+			read.push(one);
+			hashes.set(name, one.sha256);
+		} catch (error) {
+			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
+			unreadable.add(name);
+			report.damaged.add(name);
+			report.findings.push({
+				code: 'snapshot-damaged',
+				severity: 'error',
+				subject: name,
+				text: error.message,
+				hint: error.hint ?? 'put the file back from a copy of the archive',
+			});
+		}
+	}
+	for (const { name, snapshot } of read) {
+		const { parent } = snapshot;
+		if (parent === null || unreadable.has(parent.name) || hashes.get(parent.name) === parent.sha256) continue;
+		const gone = !hashes.has(parent.name);
+		(gone ? report.missing : report.damaged).add(parent.name);
+		report.findings.push({
+			code: gone ? 'snapshot-missing' : 'snapshot-chain',
+			severity: 'error',
+			subject: parent.name,
+			text: gone
+				? `Snapshot ${name} follows ${parent.name}, which is missing`
+				: `Snapshot ${parent.name} is not the one that ${name} followed`,
+			hint: 'put the file back from a copy of the archive',
+		});
+	}
+	return read;
+}

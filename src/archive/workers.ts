@@ -1,0 +1,56 @@
+import { isMainThread, parentPort } from 'node:worker_threads';
+import { type ErrorCode, MailsealError } from '../domain/index.ts';
+import { openThreads, type ThreadFailure, type Threads } from '../platform/index.ts';
+import type { OpenMessage } from '../sources/index.ts';
+import { packTransfer, runTask, type Task, type TaskResult } from './tasks.ts';
+
+/** Threads that read, hash, compress, check and restore. */
+export interface Workers {
+	readonly width: number;
+	run<T extends Task>(task: T): Promise<Extract<TaskResult, { type: T['type'] }>>;
+	close(): Promise<void>;
+}
+
+/** `script`: the program's own file, which in a thread calls serveTasks; null runs everything in this thread. */
+export function openWorkers(options: { readonly jobs: number; readonly script: string | URL | null; readonly open: OpenMessage }): Workers {
+	const threads: Threads<Task, TaskResult> = openThreads({
+		jobs: options.jobs,
+		script: options.script,
+		work: (task: Task) => runTask(task, options.open),
+		reviveError,
+	});
+	return threads as Workers;
+}
+
+/** Answers tasks in a worker thread, until the thread is ended. */
+export function serveTasks(open: OpenMessage): void {
+	const port = parentPort;
+	if (isMainThread || port === null) throw new Error('serveTasks() belongs into a worker thread');
+	port.on('message', (task: Task) => {
+		runTask(task, open).then(
+			(done) => {
+				const { result, transfer } = packTransfer(done);
+				port.postMessage({ result }, transfer);
+			},
+			(error: unknown) => port.postMessage({ failure: describe(error) }),
+		);
+	});
+}
+
+function describe(error: unknown): ThreadFailure['failure'] {
+	if (!(error instanceof Error)) return { message: String(error), stack: '', fields: {} };
+	const fields = error instanceof MailsealError ? { code: error.code, hint: error.hint, details: error.details } : {};
+	return { message: error.message, stack: error.stack ?? '', fields };
+}
+
+function reviveError({ message, stack, fields }: ThreadFailure['failure']): unknown {
+	if (typeof fields.code !== 'string') {
+		const error = new Error(message);
+		error.stack = stack;
+		return error;
+	}
+	return new MailsealError(fields.code as ErrorCode, message, {
+		...(typeof fields.hint === 'string' ? { hint: fields.hint } : {}),
+		details: (fields.details ?? {}) as Record<string, string | number>,
+	});
+}

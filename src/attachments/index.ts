@@ -1,0 +1,1 @@
+export { readHeaderFacts } from './header-facts.ts';

@@ -1,0 +1,71 @@
+import { pipeline, Readable } from 'node:stream';
+import { crc32, createGunzip, gunzipSync } from 'node:zlib';
+import { gzipSync } from 'fflate';
+import { systemCode } from '../domain/index.ts';
+import { damaged } from './damage.ts';
+
+const LEVEL = 6;
+/** RFC 1952, 2.3: ten bytes of header, an empty deflate block of two, CRC32 and ISIZE. */
+const SMALLEST_MEMBER = 20;
+const LARGEST_CHUNK = 1 << 20;
+const BROKEN: ReadonlySet<string | undefined> = new Set(['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_NEED_DICT']);
+
+/** One gzip member that depends on nothing but the bytes: fflate is integer JavaScript, and MTIME is 0. */
+export function gzip(bytes: Uint8Array): Uint8Array {
+	return gzipSync(bytes, { level: LEVEL, mtime: 0 });
+}
+
+/** The content of exactly one gzip member, at most `limit` bytes. `thing` is what an error calls it. */
+export function gunzip(stored: Uint8Array, options: { readonly limit: number; readonly thing: string }): Uint8Array {
+	const { limit, thing } = options;
+	if (stored.length < SMALLEST_MEMBER) {
+		throw damaged('bad-gzip', `Cannot decompress ${thing}: it has ${stored.length} bytes (a gzip member has ${SMALLEST_MEMBER} or more)`);
+	}
+	const trailer = Buffer.from(stored.buffer, stored.byteOffset + stored.length - 8, 8);
+	const claimed = trailer.readUInt32LE(4);
+	if (claimed > limit) throw tooLarge(thing, limit);
+	let plain: Uint8Array;
+	try {
+		// A bomb lies about ISIZE or claims too much: both end before more than `limit` is in memory.
+		plain = gunzipSync(stored, {
+			maxOutputLength: Math.max(1, claimed),
+			chunkSize: Math.min(Math.max(claimed + 1, 64), LARGEST_CHUNK),
+		});
+	} catch (error) {
+		const code = systemCode(error);
+		if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(thing, claimed, error);
+		if (!BROKEN.has(code)) throw error;
+		throw damaged('bad-gzip', `Cannot decompress ${thing}: it is not a whole gzip member`, { cause: error });
+	}
+	// zlib takes several members for one and ignores what follows the last: bytes could hide there.
+	if (plain.length !== claimed || crc32(plain) !== trailer.readUInt32LE(0)) {
+		throw damaged('bad-gzip', `Cannot decompress ${thing}: bytes follow its gzip member`);
+	}
+	return plain;
+}
+
+function tooLarge(thing: string, limit: number, cause?: unknown): Error {
+	return damaged('too-large', `Cannot decompress ${thing}: its content is longer than ${limit} bytes`, { cause });
+}
+
+/** The content of a gzip member that is too large for memory, at most `limit` bytes, piece by piece. */
+export async function* gunzipPieces(
+	stored: AsyncIterable<Uint8Array>,
+	options: { readonly limit: number; readonly thing: string },
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const { limit, thing } = options;
+	let length = 0;
+	const inflated: AsyncIterable<Uint8Array> = pipeline(Readable.from(stored, { objectMode: false }), createGunzip(), () => {
+		// An error reaches the loop below through the last stream.
+	});
+	try {
+		for await (const piece of inflated) {
+			length += piece.length;
+			if (length > limit) throw tooLarge(thing, limit);
+			yield piece;
+		}
+	} catch (error) {
+		if (!BROKEN.has(systemCode(error))) throw error;
+		throw damaged('bad-gzip', `Cannot decompress ${thing}: it is not a whole gzip member`, { cause: error });
+	}
+}

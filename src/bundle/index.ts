@@ -1,0 +1,10 @@
+export { decodeItem, encodeItem } from './codec.ts';
+export { messageEntryName, parseMessageEntryName } from './entry-names.ts';
+export { entryOverhead } from './layout.ts';
+export { decodeManifest, encodeManifest } from './manifest-file.ts';
+export type { ContentKind } from './marker.ts';
+export type { RangeSource } from './range-source.ts';
+export { type OpenBundle, openBundle } from './reader.ts';
+export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
+export { type EntryDamage, verifyEntries } from './verify.ts';
+export { type BundleDraft, composeBundle, MAX_ENTRIES, type StoredMessage, type StreamedBytes } from './writer.ts';

@@ -1,0 +1,259 @@
+import { dueOf } from '../classifier/index.ts';
+import {
+	type AccountName,
+	type BundleRef,
+	type ControlWord,
+	type FolderName,
+	type FolderWord,
+	type ManifestLine,
+	type MessageId,
+	type MessageLine,
+	type PlacedWord,
+	type Policy,
+	tenantOf,
+	type Word,
+} from '../domain/index.ts';
+import type { Database, Statement } from './database.ts';
+import { CODECS, flagBits, hashColumn, keywordsColumn } from './rows.ts';
+import { searchable } from './searchable.ts';
+
+/** Where the bytes of one message lie in a bundle's file. */
+export interface Location {
+	readonly offset: number;
+	readonly length: number;
+}
+
+export interface BundleToApply {
+	readonly ref: BundleRef;
+	readonly lines: readonly ManifestLine[];
+	readonly locations: ReadonlyMap<MessageId, Location>;
+}
+
+/** Placements, and the bytes of the messages that they stand for. */
+export interface Totals {
+	messages: number;
+	bytes: number;
+}
+
+/** Takes in bundles, oldest first: each word replaces what older bundles said of the same thing. */
+export interface Applier {
+	apply(bundle: BundleToApply, policy: Policy | null): void;
+	readonly totals: Totals;
+}
+
+export function openApplier(database: Database, totals: Totals): Applier {
+	const statements = prepareAll(database);
+	const accounts = new Map<string, number>();
+	const folders = new Map<string, number>();
+
+	function accountId(account: AccountName): number {
+		const known = accounts.get(account);
+		if (known !== undefined) return known;
+		const row = statements.findAccount.row(account);
+		const aid = row === undefined ? statements.addAccount.run(account, tenantOf(account)).id : Number(row[0]);
+		accounts.set(account, aid);
+		return aid;
+	}
+
+	function folderId(account: AccountName, folder: FolderName): number {
+		const name = `${account}\0${folder}`;
+		const known = folders.get(name);
+		if (known !== undefined) return known;
+		const aid = accountId(account);
+		const row = statements.findFolder.row(aid, folder);
+		const fid = row === undefined ? statements.addFolder.run(aid, folder).id : Number(row[0]);
+		folders.set(name, fid);
+		return fid;
+	}
+
+	/** The number of a folder that may not be there: a removal must not bring it back. */
+	function existingFolder(account: AccountName, folder: FolderName): number | null {
+		const known = folders.get(`${account}\0${folder}`);
+		if (known !== undefined) return known;
+		const row = statements.findFolderByName.row(account, folder);
+		return row === undefined ? null : Number(row[0]);
+	}
+
+	function applyMessage(line: MessageLine, location: Location | undefined, bid: number, known: Map<MessageId, [number, number]>): void {
+		const id = hashColumn(line.id);
+		const row = statements.findMessage.row(id);
+		let mid = Number(row?.[0] ?? 0);
+		if (row === undefined || row[1] === null) {
+			const { messageId, ...shown } = line.headers;
+			if (row === undefined) mid = statements.addMessage.run(id, line.size, messageId ?? null, JSON.stringify(shown)).id;
+			else {
+				statements.fillMessage.run(line.size, messageId ?? null, JSON.stringify(shown), mid);
+				totals.bytes += line.size * Number(statements.countPlacements.row(mid)?.[0] ?? 0);
+			}
+			const { from, to, cc, subject } = line.headers;
+			statements.addHeader.run(mid, searchable(from), searchable(to), searchable(cc), searchable(subject));
+		}
+		known.set(line.id, [mid, line.size]);
+		if (location !== undefined) statements.addCopy.run(mid, bid, location.offset, location.length, CODECS.indexOf(line.codec));
+	}
+
+	function applyPlaced(
+		word: PlacedWord,
+		bid: number,
+		sealed: boolean,
+		policy: Policy | null,
+		known: Map<MessageId, [number, number]>,
+	): void {
+		const fid = folderId(word.account, word.folder);
+		let message = known.get(word.message);
+		if (message === undefined) {
+			const row = statements.findMessage.row(hashColumn(word.message));
+			if (row === undefined) {
+				// A word may come before its message: once another tenant's placement sealed it, the older copy was dropped.
+				message = [statements.addMessage.run(hashColumn(word.message), null, null, '{}').id, 0];
+			} else message = [Number(row[0]), Number(row[1] ?? 0)];
+			known.set(word.message, message);
+		}
+		const old = statements.findPlacement.row(fid, word.key);
+		if (old !== undefined) {
+			totals.messages--;
+			totals.bytes -= Number(old[1]);
+		}
+		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
+		const anchored = sealed || Number(old?.[0] ?? gone?.[0] ?? 0) === 1;
+		totals.messages++;
+		totals.bytes += message[1];
+		statements.place.run(
+			fid,
+			word.key,
+			message[0],
+			bid,
+			flagBits(word.flags),
+			keywordsColumn(word.keywords),
+			Date.parse(word.date),
+			word.uid ?? null,
+			word.dir ?? null,
+			word.info ?? null,
+			word.uidlist ?? null,
+			word.since === undefined ? null : Date.parse(word.since),
+			word.mode ?? null,
+			word.owner === undefined ? null : JSON.stringify(word.owner),
+			sealed ? 1 : 0,
+			anchored ? 1 : 0,
+			sealed || policy === null ? null : dueOf(word, policy),
+		);
+	}
+
+	function applyRemoved(word: Extract<Word, { type: 'removed' }>, bid: number): void {
+		const fid = existingFolder(word.account, word.folder);
+		const old = fid === null ? undefined : statements.findPlacement.row(fid, word.key);
+		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
+		if (fid !== null && old !== undefined) {
+			totals.messages--;
+			totals.bytes -= Number(old[1]);
+			statements.removePlacement.run(fid, word.key);
+		}
+		statements.addGone.run('placement', word.account, word.folder, word.key, bid, Number(old?.[0] ?? gone?.[0] ?? 0));
+	}
+
+	function applyControl(word: ControlWord, bid: number): void {
+		const { type, account, folder, path, ...file } = word;
+		statements.takeGone.row('control', account, folder ?? '', path);
+		statements.setControl.run(accountId(account), folder ?? '', path, JSON.stringify(file), bid);
+	}
+
+	function applyFolder(word: FolderWord, bid: number): void {
+		const { type, account, folder, ...facts } = word;
+		statements.takeGone.row('folder', account, folder, '');
+		statements.setFolder.run(JSON.stringify(facts), bid, folderId(account, folder));
+	}
+
+	function applyWord(word: Exclude<Word, PlacedWord>, bid: number): void {
+		switch (word.type) {
+			case 'removed':
+				applyRemoved(word, bid);
+				break;
+			case 'folder':
+				applyFolder(word, bid);
+				break;
+			case 'control':
+				applyControl(word, bid);
+				break;
+			case 'account':
+				statements.takeGone.row('account', word.account, '', '');
+				statements.setAccount.run(word.source, word.layout, bid, accountId(word.account));
+				break;
+			case 'folder-removed':
+				statements.removeFolder.run(existingFolder(word.account, word.folder) ?? 0);
+				folders.delete(`${word.account}\0${word.folder}`);
+				statements.addGone.run('folder', word.account, word.folder, '', bid, 0);
+				break;
+			case 'control-removed':
+				statements.removeControl.run(word.account, word.folder ?? '', word.path);
+				statements.addGone.run('control', word.account, word.folder ?? '', word.path, bid, 0);
+				break;
+			case 'account-removed':
+				statements.removeAccount.run(word.account);
+				accounts.delete(word.account);
+				statements.addGone.run('account', word.account, '', '', bid, 0);
+		}
+	}
+
+	return {
+		totals,
+		apply({ ref, lines, locations }, policy) {
+			const sealed = ref.kind === 'sealed';
+			const tenant = sealed ? lines.find((line) => line.type === 'placed') : undefined;
+			const position = Number(statements.lastPosition.row()?.[0] ?? 0) + 1;
+			const bid = Number(
+				statements.setBundle.row(
+					hashColumn(ref.id),
+					sealed ? 1 : 0,
+					ref.size,
+					position,
+					tenant === undefined ? null : tenantOf((tenant as PlacedWord).account),
+				)?.[0],
+			);
+			const known = new Map<MessageId, [number, number]>();
+			for (const line of lines) {
+				if (line.type === 'message') applyMessage(line, locations.get(line.id), bid, known);
+				else if (line.type === 'placed') applyPlaced(line, bid, sealed, policy, known);
+				else applyWord(line, bid);
+			}
+		},
+	};
+}
+
+function prepareAll(database: Database) {
+	const sql = (text: string): Statement => database.prepare(text);
+	return {
+		lastPosition: sql('SELECT max(position) FROM bundle'),
+		setBundle: sql(
+			`INSERT INTO bundle(id, sealed, size, position, tenant) VALUES (?, ?, ?, ?, ?)
+			 ON CONFLICT(id) DO UPDATE SET position = excluded.position RETURNING bid`,
+		),
+		findAccount: sql('SELECT aid FROM account WHERE name = ?'),
+		addAccount: sql('INSERT INTO account(name, tenant) VALUES (?, ?)'),
+		setAccount: sql('UPDATE account SET source = ?, layout = ?, bid = ? WHERE aid = ?'),
+		removeAccount: sql('DELETE FROM account WHERE name = ?'),
+		findFolder: sql('SELECT fid FROM folder WHERE aid = ? AND name = ?'),
+		findFolderByName: sql('SELECT f.fid FROM folder f JOIN account a USING (aid) WHERE a.name = ? AND f.name = ?'),
+		addFolder: sql('INSERT INTO folder(aid, name) VALUES (?, ?)'),
+		setFolder: sql('UPDATE folder SET facts = ?, bid = ? WHERE fid = ?'),
+		removeFolder: sql('DELETE FROM folder WHERE fid = ?'),
+		setControl: sql(
+			`INSERT INTO control(aid, folder, path, file, bid) VALUES (?, ?, ?, ?, ?)
+			 ON CONFLICT DO UPDATE SET file = excluded.file, bid = excluded.bid`,
+		),
+		removeControl: sql('DELETE FROM control WHERE aid = (SELECT aid FROM account WHERE name = ?) AND folder = ? AND path = ?'),
+		findMessage: sql('SELECT mid, size FROM message WHERE id = ?'),
+		addMessage: sql('INSERT INTO message(id, size, message_id, headers) VALUES (?, ?, ?, ?)'),
+		fillMessage: sql('UPDATE message SET size = ?, message_id = ?, headers = ? WHERE mid = ?'),
+		countPlacements: sql('SELECT count(*) FROM placement WHERE mid = ?'),
+		addHeader: sql('INSERT INTO header(rowid, sender, recipient, cc, subject) VALUES (?, ?, ?, ?, ?)'),
+		addCopy: sql('INSERT OR REPLACE INTO copy(mid, bid, offset, length, codec) VALUES (?, ?, ?, ?, ?)'),
+		findPlacement: sql('SELECT p.anchored, m.size FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?'),
+		place: sql(
+			`INSERT OR REPLACE INTO placement(fid, key, mid, bid, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner,
+			 sealed, anchored, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		),
+		removePlacement: sql('DELETE FROM placement WHERE fid = ? AND key = ?'),
+		takeGone: sql('DELETE FROM gone WHERE kind = ? AND account = ? AND folder = ? AND key = ? RETURNING anchored'),
+		addGone: sql('INSERT OR REPLACE INTO gone(kind, account, folder, key, bid, anchored) VALUES (?, ?, ?, ?, ?, ?)'),
+	};
+}

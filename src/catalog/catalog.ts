@@ -1,0 +1,239 @@
+import { dueOf } from '../classifier/index.ts';
+import {
+	type AccountName,
+	type BundleId,
+	type BundleRef,
+	type FolderName,
+	MailsealError,
+	type PlacedWord,
+	type Policy,
+	parseBundleId,
+	parseSnapshotName,
+	type SearchQuery,
+	type SnapshotName,
+} from '../domain/index.ts';
+import { type Applier, type BundleToApply, openApplier, type Totals } from './apply.ts';
+import { type Database, openDatabase, type Place } from './database.ts';
+import { fingerprint } from './fingerprint.ts';
+import { type PackQueries, packQueries } from './pack-queries.ts';
+import { type ReadQueries, readQueries, type ShownPlacement } from './read-queries.ts';
+import { hashColumn, hashOf, PLACED_COLUMNS, placedWord } from './rows.ts';
+import { createTables, SCHEMA_VERSION, schemaVersion } from './schema.ts';
+import { placementsOfMessage, searchPlacements } from './search.ts';
+
+/** The snapshot that a catalog stands at. */
+export interface CatalogState {
+	readonly name: SnapshotName;
+	readonly sha256: string;
+	/** ISO 8601 UTC. */
+	readonly time: string;
+}
+
+/** The index over bundles and snapshots: a cache, always rebuildable by applying the bundles of a snapshot in order. */
+export interface Catalog {
+	readonly pack: PackQueries;
+	readonly read: ReadQueries;
+	/** False where the file holds another version's tables, or none: it must be rebuilt. */
+	readonly usable: boolean;
+	state(): CatalogState | null;
+	totals(): Totals;
+	/** Bundles of the present snapshot, oldest first. */
+	bundles(): BundleRef[];
+	/** True for a bundle that any known snapshot names. */
+	knowsBundle(id: BundleId): boolean;
+	knownSnapshots(): Set<SnapshotName>;
+	search(query: SearchQuery, limit: number): ShownPlacement[];
+	placementsOf(id: string): ShownPlacement[];
+
+	begin(): void;
+	apply(bundle: BundleToApply, policy: Policy | null): void;
+	/** Takes a bundle out of the present state; throws where a placement would lose its last copy. */
+	drop(id: BundleId): void;
+	/** Notes a bundle of an older snapshot, so that it counts as known. */
+	noteBundle(ref: BundleRef): void;
+	noteSnapshot(name: SnapshotName, sha256: string): void;
+	setFolderSignature(account: AccountName, folder: FolderName, signature: string | null): void;
+	setAccountSignature(account: AccountName, signature: string | null): void;
+	/** After bundles were applied from nothing: forgets accounts and folders that only removed placements spoke of. */
+	tidy(): void;
+	/** Decides anew when each volatile placement is due, unless the policy is the one decided by. */
+	adoptPolicy(policy: Policy): void;
+	/** Makes everything since begin() durable, standing at this snapshot. */
+	commit(state: CatalogState): void;
+	rollback(): void;
+	/** What SQLite finds wrong with the file, or null. */
+	check(): string | null;
+	/** SHA-256 over everything that the bundles say, in a fixed order: equal for two catalogs of one snapshot. */
+	fingerprint(): string;
+	close(): void;
+}
+
+/** Opens the catalog at `place`, making its tables in a new file. */
+export function openCatalog(place: Place): Catalog {
+	const database = openDatabase(place);
+	if (schemaVersion(database) === 0 && place.kind !== 'copy') createTables(database);
+	const usable = schemaVersion(database) === SCHEMA_VERSION;
+	const totals: Totals = { messages: 0, bytes: 0 };
+	let applier: Applier | null = null;
+	let open = false;
+	if (usable) {
+		totals.messages = Number(meta('messages') ?? 0);
+		totals.bytes = Number(meta('bytes') ?? 0);
+	}
+
+	function meta(name: string): string | null {
+		const row = database.prepare('SELECT value FROM meta WHERE name = ?').row(name);
+		return row === undefined || row[0] === null ? null : String(row[0]);
+	}
+
+	function setMeta(name: string, value: string | number): void {
+		database.prepare('INSERT OR REPLACE INTO meta(name, value) VALUES (?, ?)').run(name, String(value));
+	}
+
+	function state(): CatalogState | null {
+		const name = meta('snapshot');
+		return name === null ? null : { name: parseSnapshotName(name), sha256: meta('sha256') ?? '', time: meta('time') ?? '' };
+	}
+
+	return {
+		pack: packQueries(database),
+		read: readQueries(database),
+		usable,
+		state,
+		totals: () => ({ ...totals }),
+
+		bundles() {
+			return [...database.prepare('SELECT id, sealed, size FROM bundle WHERE position IS NOT NULL ORDER BY position').rows()].map(
+				([id, sealed, size]) => ({ id: parseBundleId(hashOf(id)), kind: sealed === 1 ? 'sealed' : 'volatile', size: Number(size) }),
+			);
+		},
+
+		knowsBundle(id) {
+			return database.prepare('SELECT 1 FROM bundle WHERE id = ?').row(hashColumn(id)) !== undefined;
+		},
+
+		knownSnapshots() {
+			return new Set([...database.prepare('SELECT name FROM snapshot').rows()].map(([name]) => String(name) as SnapshotName));
+		},
+
+		search: (query, limit) => searchPlacements(database, query, limit),
+		placementsOf: (id) => placementsOfMessage(database, id),
+
+		begin() {
+			database.exec('BEGIN IMMEDIATE');
+			open = true;
+			applier = null;
+		},
+
+		apply(bundle, policy) {
+			applier ??= openApplier(database, totals);
+			applier.apply(bundle, policy);
+		},
+
+		drop(id) {
+			dropBundle(database, id);
+		},
+
+		noteBundle(ref) {
+			database
+				.prepare('INSERT OR IGNORE INTO bundle(id, sealed, size) VALUES (?, ?, ?)')
+				.run(hashColumn(ref.id), ref.kind === 'sealed' ? 1 : 0, ref.size);
+		},
+
+		noteSnapshot(name, sha256) {
+			database.prepare('INSERT OR REPLACE INTO snapshot(name, sha256) VALUES (?, ?)').run(name, sha256);
+		},
+
+		setFolderSignature(account, folder, signature) {
+			database
+				.prepare('UPDATE folder SET signature = ? WHERE name = ? AND aid = (SELECT aid FROM account WHERE name = ?)')
+				.run(signature, folder, account);
+		},
+
+		setAccountSignature(account, signature) {
+			database.prepare('UPDATE account SET signature = ? WHERE name = ?').run(signature, account);
+		},
+
+		tidy() {
+			database.exec('DELETE FROM folder WHERE facts IS NULL AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.fid = folder.fid)');
+			database.exec('DELETE FROM account WHERE source IS NULL AND NOT EXISTS (SELECT 1 FROM folder f WHERE f.aid = account.aid)');
+			applier = null;
+		},
+
+		adoptPolicy(policy) {
+			const text = JSON.stringify(policy);
+			if (meta('policy') === text) return;
+			redecide(database, policy);
+			setMeta('policy', text);
+		},
+
+		commit({ name, sha256, time }) {
+			setMeta('snapshot', name);
+			setMeta('sha256', sha256);
+			setMeta('time', time);
+			setMeta('messages', totals.messages);
+			setMeta('bytes', totals.bytes);
+			database.prepare('INSERT OR REPLACE INTO snapshot(name, sha256) VALUES (?, ?)').run(name, sha256);
+			database.exec('COMMIT');
+			open = false;
+		},
+
+		rollback() {
+			if (!open) return;
+			open = false;
+			applier = null;
+			database.exec('ROLLBACK');
+			totals.messages = Number(meta('messages') ?? 0);
+			totals.bytes = Number(meta('bytes') ?? 0);
+		},
+
+		check() {
+			const found = String(database.prepare('PRAGMA quick_check(1)').row()?.[0] ?? 'ok');
+			return found === 'ok' ? null : found;
+		},
+
+		fingerprint: () => fingerprint(database),
+
+		close() {
+			database.close();
+		},
+	};
+}
+
+function dropBundle(database: Database, id: BundleId): void {
+	const row = database.prepare('SELECT bid FROM bundle WHERE id = ?').row(hashColumn(id));
+	if (row === undefined) return;
+	const bid = Number(row[0]);
+	const lost = database
+		.prepare(
+			`SELECT count(*) FROM copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)
+			 AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)`,
+		)
+		.row(bid);
+	if (Number(lost?.[0]) > 0) {
+		throw new Error(`dropping bundle ${id} would lose ${lost?.[0]} messages that are still placed`);
+	}
+	const alone = `SELECT mid FROM copy c WHERE c.bid = ${bid} AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)`;
+	database.exec(`DELETE FROM header WHERE rowid IN (${alone})`);
+	database.exec(`DELETE FROM message WHERE mid IN (${alone})`);
+	database.exec(`DELETE FROM copy WHERE bid = ${bid}`);
+	database.exec(`DELETE FROM gone WHERE bid = ${bid}`);
+	database.exec(`UPDATE bundle SET position = NULL WHERE bid = ${bid}`);
+}
+
+function redecide(database: Database, policy: Policy): void {
+	const rows = database.prepare(
+		`SELECT p.fid, a.name, f.name, ${PLACED_COLUMNS} FROM placement p JOIN message m USING (mid) JOIN folder f USING (fid)
+		 JOIN account a USING (aid) WHERE p.sealed = 0`,
+	);
+	const update = database.prepare('UPDATE placement SET due = ? WHERE fid = ? AND key = ?');
+	for (const columns of rows.rows()) {
+		const word: PlacedWord = placedWord(columns[1] as AccountName, columns[2] as FolderName, columns, 3);
+		update.run(dueOf(word, policy), columns[0] ?? 0, word.key);
+	}
+}
+
+/** A catalog that cannot be used as it stands. */
+export function catalogDamage(error: unknown): boolean {
+	return error instanceof MailsealError && error.details.damage === 'catalog-damaged';
+}

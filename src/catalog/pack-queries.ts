@@ -1,0 +1,303 @@
+import {
+	type AccountName,
+	type BundleId,
+	type Codec,
+	type ControlWord,
+	type FolderName,
+	type FolderWord,
+	type HeaderFacts,
+	type ManifestLine,
+	type MessageId,
+	type MessageLine,
+	type PlacedWord,
+	parseBundleId,
+	type Tenant,
+	type Word,
+} from '../domain/index.ts';
+import type { Database, Value } from './database.ts';
+import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, placedWord } from './rows.ts';
+
+/** One stored copy of a message. */
+export interface Copy {
+	readonly bundle: BundleId;
+	readonly sealed: boolean;
+	readonly offset: number;
+	readonly length: number;
+	readonly codec: Codec;
+	/** Bytes of the message itself. */
+	readonly size: number;
+}
+
+export interface KnownAccount {
+	readonly source: string | null;
+	readonly layout: string | null;
+	readonly signature: string | null;
+}
+
+export interface KnownFolder {
+	readonly id: number;
+	readonly folder: FolderName;
+	readonly word: FolderWord | null;
+	readonly signature: string | null;
+	readonly messages: number;
+}
+
+/** A placement as the newest word has it. */
+export interface KnownPlacement {
+	readonly word: PlacedWord;
+	readonly sealed: boolean;
+}
+
+/** Quiet mail of one tenant that waits in volatile bundles. */
+export interface WaitingTotal {
+	readonly tenant: Tenant;
+	readonly bytes: number;
+	/** When the longest waiting became due, milliseconds since 1970. */
+	readonly oldestDue: number;
+}
+
+/** How much of a volatile bundle the present state still needs. */
+export interface Liveness {
+	readonly bundle: BundleId;
+	readonly size: number;
+	readonly liveBytes: number;
+	readonly liveWords: number;
+}
+
+const PLACED_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING (fid) JOIN account a USING (aid)';
+
+/** A volatile copy counts only while no sealed bundle and no later volatile one has the message, and some placement needs it. */
+const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
+	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND (b.sealed = 1 OR o.bid > c.bid))`;
+
+/** What a pack asks of the catalog. */
+export function packQueries(database: Database) {
+	const findCopies = database.prepare(
+		`SELECT b.id, b.sealed, c.offset, c.length, c.codec, m.size FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid)
+		 WHERE m.id = ? ORDER BY b.sealed DESC, c.bid DESC`,
+	);
+	const hasTenantCopy = database.prepare(
+		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.tenant = ? LIMIT 1',
+	);
+	const hasAnyCopy = database.prepare('SELECT 1 FROM message m JOIN copy c USING (mid) WHERE m.id = ? LIMIT 1');
+	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
+	const findMessage = database.prepare('SELECT size, message_id, headers FROM message WHERE id = ?');
+
+	function messageLine(id: MessageId, codec: Codec): MessageLine {
+		const row = findMessage.row(hashColumn(id));
+		const shown = JSON.parse(String(row?.[2] ?? '{}')) as HeaderFacts;
+		const messageId = row?.[1] ?? null;
+		return {
+			type: 'message',
+			id,
+			size: Number(row?.[0] ?? 0),
+			codec,
+			attachments: [],
+			headers: messageId === null ? shown : { messageId: String(messageId), ...shown },
+		};
+	}
+
+	return {
+		accounts(): Map<AccountName, KnownAccount> {
+			const known = new Map<AccountName, KnownAccount>();
+			for (const [name, source, layout, signature] of database.prepare('SELECT name, source, layout, signature FROM account').rows()) {
+				known.set(name as AccountName, {
+					source: source as string | null,
+					layout: layout as string | null,
+					signature: signature as string | null,
+				});
+			}
+			return known;
+		},
+
+		folders(account: AccountName): Map<FolderName, KnownFolder> {
+			const known = new Map<FolderName, KnownFolder>();
+			const rows = database
+				.prepare('SELECT f.fid, f.name, f.facts, f.signature FROM folder f JOIN account a USING (aid) WHERE a.name = ?')
+				.rows(account);
+			for (const [id, name, facts, signature] of rows) {
+				const folder = name as FolderName;
+				known.set(folder, {
+					id: Number(id),
+					folder,
+					word:
+						facts === null
+							? null
+							: { type: 'folder', account, folder, ...(JSON.parse(String(facts)) as Omit<FolderWord, 'type' | 'account' | 'folder'>) },
+					signature: signature as string | null,
+					messages: 0,
+				});
+			}
+			return known;
+		},
+
+		controls(account: AccountName, folder: FolderName | ''): Map<string, ControlWord> {
+			const known = new Map<string, ControlWord>();
+			const rows = database
+				.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?')
+				.rows(account, folder);
+			for (const [path, file] of rows) {
+				known.set(String(path), {
+					type: 'control',
+					account,
+					...(folder === '' ? {} : { folder }),
+					path: String(path),
+					...(JSON.parse(String(file)) as Pick<ControlWord, 'content' | 'link' | 'date' | 'mode' | 'owner'>),
+				});
+			}
+			return known;
+		},
+
+		countIn(folderId: number): number {
+			return Number(database.prepare('SELECT count(*) FROM placement WHERE fid = ?').row(folderId)?.[0] ?? 0);
+		},
+
+		placements(account: AccountName, folder: KnownFolder): Map<string, KnownPlacement> {
+			const known = new Map<string, KnownPlacement>();
+			const rows = database
+				.prepare(`SELECT ${PLACED_COLUMNS}, p.sealed FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key`)
+				.rows(folder.id);
+			for (const columns of rows) {
+				const word = placedWord(account, folder.folder, columns);
+				known.set(word.key, { word, sealed: columns.at(-1) === 1 });
+			}
+			return known;
+		},
+
+		waiting(now: number): WaitingTotal[] {
+			const rows = database
+				.prepare(
+					`SELECT a.tenant, min(p.due), sum((SELECT min(c.length) FROM copy c WHERE c.mid = p.mid))
+					 FROM placement p JOIN folder f USING (fid) JOIN account a USING (aid)
+					 WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? GROUP BY a.tenant`,
+				)
+				.rows(now);
+			return [...rows].map(([tenant, oldest, bytes]) => ({
+				tenant: tenant as Tenant,
+				oldestDue: Number(oldest),
+				bytes: Number(bytes),
+			}));
+		},
+
+		due(tenant: Tenant, now: number): PlacedWord[] {
+			const rows = database
+				.prepare(
+					`SELECT a.name, f.name, ${PLACED_COLUMNS} FROM ${PLACED_JOIN}
+					 WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? AND a.tenant = ?`,
+				)
+				.rows(now, tenant);
+			return [...rows].map((columns) => placedWord(columns[0] as AccountName, columns[1] as FolderName, columns, 2));
+		},
+
+		copies(id: MessageId): Copy[] {
+			return [...findCopies.rows(hashColumn(id))].map(([bundle, sealed, offset, length, codec, size]) => ({
+				bundle: parseBundleId(hashOf(bundle)),
+				sealed: sealed === 1,
+				offset: Number(offset),
+				length: Number(length),
+				codec: CODECS[Number(codec)] ?? 'none',
+				size: Number(size),
+			}));
+		},
+
+		isSealedFor(id: MessageId, tenant: Tenant): boolean {
+			return hasTenantCopy.row(hashColumn(id), tenant) !== undefined;
+		},
+
+		isStored(id: MessageId): boolean {
+			return hasAnyCopy.row(hashColumn(id)) !== undefined;
+		},
+
+		isPlacedIn(id: MessageId, account: AccountName): boolean {
+			return placedIn.row(hashColumn(id), account) !== undefined;
+		},
+
+		messageLine,
+
+		liveness(): Liveness[] {
+			const rows = database
+				.prepare(
+					`SELECT b.id, b.size,
+					   (SELECT coalesce(sum(c.length), 0) FROM copy c WHERE c.bid = b.bid AND ${LIVE_COPY}),
+					   (SELECT count(*) FROM placement p WHERE p.bid = b.bid AND p.sealed = 0)
+					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
+					   + (SELECT count(*) FROM control WHERE control.bid = b.bid) + (SELECT count(*) FROM gone WHERE gone.bid = b.bid)
+					 FROM bundle b WHERE b.sealed = 0 AND b.position IS NOT NULL ORDER BY b.position`,
+				)
+				.rows();
+			return [...rows].map(([id, size, bytes, words]) => ({
+				bundle: parseBundleId(hashOf(id)),
+				size: Number(size),
+				liveBytes: Number(bytes),
+				liveWords: Number(words),
+			}));
+		},
+
+		/** The words of a volatile bundle that nothing newer replaced; a removal only while something listed still speaks of what was removed. */
+		liveWords(bundle: BundleId, dropped: ReadonlySet<BundleId>): Word[] {
+			const found = database.prepare('SELECT bid, position FROM bundle WHERE id = ?').row(hashColumn(bundle));
+			if (found === undefined) return [];
+			const [bid, position] = found as [number, number];
+			const words: Word[] = [];
+			for (const [name, source, layout] of database.prepare('SELECT name, source, layout FROM account WHERE bid = ?').rows(bid)) {
+				words.push({ type: 'account', account: name as AccountName, source: String(source), layout: layout as 'maildir++' | 'fs' });
+			}
+			const folders = 'SELECT a.name, f.name, f.facts FROM folder f JOIN account a USING (aid) WHERE f.bid = ?';
+			for (const [account, folder, facts] of database.prepare(folders).rows(bid)) {
+				const word = JSON.parse(String(facts)) as Omit<FolderWord, 'type' | 'account' | 'folder'>;
+				words.push({ type: 'folder', account: account as AccountName, folder: folder as FolderName, ...word });
+			}
+			const controls = 'SELECT a.name, c.folder, c.path, c.file FROM control c JOIN account a USING (aid) WHERE c.bid = ?';
+			for (const [account, folder, path, file] of database.prepare(controls).rows(bid)) {
+				words.push({
+					type: 'control',
+					account: account as AccountName,
+					...(folder === '' ? {} : { folder: folder as FolderName }),
+					path: String(path),
+					...(JSON.parse(String(file)) as Pick<ControlWord, 'content' | 'link' | 'date' | 'mode' | 'owner'>),
+				});
+			}
+			const placed = `SELECT a.name, f.name, ${PLACED_COLUMNS} FROM ${PLACED_JOIN} WHERE p.bid = ? AND p.sealed = 0`;
+			for (const columns of database.prepare(placed).rows(bid)) {
+				words.push(placedWord(columns[0] as AccountName, columns[1] as FolderName, columns, 2));
+			}
+			const older = [...database.prepare('SELECT id FROM bundle WHERE sealed = 0 AND position < ?').rows(position)];
+			const spokenOf = older.some(([id]) => !dropped.has(hashOf(id) as BundleId));
+			const gone = 'SELECT kind, account, folder, key FROM gone WHERE bid = ? AND (anchored = 1 OR ? = 1)';
+			for (const columns of database.prepare(gone).rows(bid, spokenOf ? 1 : 0)) words.push(goneWord(columns));
+			return words;
+		},
+
+		/** Messages of a volatile bundle that would be lost with it. */
+		liveMessages(bundle: BundleId): { readonly line: MessageLine; readonly offset: number; readonly length: number }[] {
+			const rows = database
+				.prepare(
+					`SELECT m.id, c.codec, c.offset, c.length FROM copy c JOIN message m USING (mid)
+					 WHERE c.bid = (SELECT bid FROM bundle WHERE id = ?) AND ${LIVE_COPY} ORDER BY c.offset`,
+				)
+				.rows(hashColumn(bundle));
+			return [...rows].map(([id, codec, offset, length]) => ({
+				line: messageLine(hashOf(id) as MessageId, CODECS[Number(codec)] ?? 'none'),
+				offset: Number(offset),
+				length: Number(length),
+			}));
+		},
+	};
+}
+
+export type PackQueries = ReturnType<typeof packQueries>;
+
+function goneWord([kind, account, folder, key]: readonly Value[]): Exclude<ManifestLine, MessageLine> {
+	const owner = account as AccountName;
+	const inside = folder as FolderName;
+	switch (kind) {
+		case 'placement':
+			return { type: 'removed', account: owner, folder: inside, key: String(key) };
+		case 'folder':
+			return { type: 'folder-removed', account: owner, folder: inside };
+		case 'control':
+			return { type: 'control-removed', account: owner, ...(inside === ('' as FolderName) ? {} : { folder: inside }), path: String(key) };
+		default:
+			return { type: 'account-removed', account: owner };
+	}
+}

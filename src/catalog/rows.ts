@@ -1,0 +1,73 @@
+import {
+	type AccountName,
+	type Codec,
+	FLAGS,
+	type Flag,
+	type FolderName,
+	formatInstant,
+	type MessageId,
+	type Owner,
+	type PlacedWord,
+} from '../domain/index.ts';
+import type { Value } from './database.ts';
+
+/** Flags as bits, in the order of FLAGS. */
+export function flagBits(flags: readonly Flag[]): number {
+	return flags.reduce((bits, flag) => bits | (1 << FLAGS.indexOf(flag)), 0);
+}
+
+export function flagsOf(bits: number): Flag[] {
+	return FLAGS.filter((_, index) => (bits & (1 << index)) !== 0);
+}
+
+/** Keywords as one column: JSON, or empty for none. */
+export function keywordsColumn(keywords: readonly string[]): string {
+	return keywords.length === 0 ? '' : JSON.stringify(keywords);
+}
+
+export function keywordsOf(column: Value | undefined): string[] {
+	return column === '' || column === null || column === undefined ? [] : (JSON.parse(String(column)) as string[]);
+}
+
+export function hashColumn(id: string): Uint8Array {
+	return Buffer.from(id, 'hex');
+}
+
+export function hashOf(column: Value | undefined): string {
+	return Buffer.from(column as Uint8Array).toString('hex');
+}
+
+/** How a codec stands in a column. */
+export const CODECS: readonly Codec[] = ['none', 'gzip'];
+
+/** Columns of `placement`, without the folder, as PlacedRow.fromColumns takes them. */
+export const PLACED_COLUMNS = 'p.key, m.id, p.flags, p.keywords, p.date, p.uid, p.dir, p.info, p.uidlist, p.since, p.mode, p.owner';
+
+/** The placed word that a row of PLACED_COLUMNS stands for. */
+export function placedWord(account: AccountName, folder: FolderName, columns: readonly Value[], start = 0): PlacedWord {
+	const at = (index: number): Value => columns[start + index] ?? null;
+	const uid = at(5);
+	const dir = at(6);
+	const info = at(7);
+	const uidlist = at(8);
+	const since = at(9);
+	const mode = at(10);
+	const owner = at(11);
+	return {
+		type: 'placed',
+		account,
+		folder,
+		key: String(at(0)),
+		message: hashOf(at(1)) as MessageId,
+		flags: flagsOf(Number(at(2))),
+		keywords: keywordsOf(at(3)),
+		date: formatInstant(Number(at(4))),
+		...(uid === null ? {} : { uid: Number(uid) }),
+		...(dir === null ? {} : { dir: dir as 'cur' | 'new' }),
+		...(info === null ? {} : { info: String(info) }),
+		...(uidlist === null ? {} : { uidlist: String(uidlist) }),
+		...(since === null ? {} : { since: formatInstant(Number(since)) }),
+		...(mode === null ? {} : { mode: Number(mode) }),
+		...(owner === null ? {} : { owner: JSON.parse(String(owner)) as Owner }),
+	};
+}

@@ -1,0 +1,20 @@
+import type { CommandModule } from './call.ts';
+
+interface Entry {
+	readonly name: string;
+	readonly summary: string;
+	load(): Promise<CommandModule>;
+}
+
+/** All commands; the module of one is loaded only when it is called. */
+export const COMMANDS: readonly Entry[] = [
+	{ name: 'pack', summary: 'seal what is quiet, and write a snapshot', load: () => import('./commands/pack.ts') },
+	{ name: 'plan', summary: 'show what pack would seal, and why', load: () => import('./commands/plan.ts') },
+	{ name: 'status', summary: 'show the archive at a glance', load: () => import('./commands/status.ts') },
+	{ name: 'ls', summary: 'list accounts, folders, messages, bundles or snapshots', load: () => import('./commands/ls.ts') },
+	{ name: 'search', summary: 'find messages by their headers', load: () => import('./commands/search.ts') },
+	{ name: 'extract', summary: 'write the exact bytes of messages', load: () => import('./commands/extract.ts') },
+	{ name: 'restore', summary: 'write mailboxes, adding to what is there', load: () => import('./commands/restore.ts') },
+	{ name: 'verify', summary: 'read the archive and tell what is damaged', load: () => import('./commands/verify.ts') },
+	{ name: 'reindex', summary: 'rebuild the catalog from the bundles', load: () => import('./commands/reindex.ts') },
+];

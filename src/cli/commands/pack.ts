@@ -1,0 +1,110 @@
+import type { Command } from 'commander';
+import type { BundleSettings } from '../../archive/index.ts';
+import { type AccountName, MailsealError } from '../../domain/index.ts';
+import { type Answer, type Call, withWorkers } from '../call.ts';
+import { addExamples } from '../examples.ts';
+import { drawPack } from '../human.ts';
+import { addJobs, jobsOf } from '../jobs.ts';
+import { openSources } from '../sources.ts';
+import { accountValue, durationValue, gather, instantValue, sizeValue } from '../values.ts';
+
+interface PackOptions {
+	readonly account?: AccountName;
+	readonly quietPeriod?: number;
+	readonly unreadPeriod?: number;
+	readonly never?: readonly string[];
+	readonly bundleTarget?: number;
+	readonly linger?: number;
+	/** False where --no-compress is given. */
+	readonly compress: boolean;
+	readonly rescan?: boolean;
+	readonly now?: number;
+	readonly allowMassRemoval?: boolean;
+	readonly dryRun?: boolean;
+	readonly jobs?: number;
+}
+
+// A bundle is built in memory before it is written.
+const LARGEST_BUNDLE = 1024 ** 3;
+
+export function describe(command: Command): void {
+	command
+		.description(
+			'Scans the sources, seals mail that has been quiet for a while into bundles that never change again, writes the rest ' +
+				"into tonight's volatile bundle, and commits a snapshot. The archive is made on first use. Mail is only read, never changed.",
+		)
+		.argument('[source...]', '[TYPE:]PATH, where PATH may hold {account}, {user}, {domain}; none: those of the config file')
+		.option('--account <name>', 'name of the account, for one SOURCE that is one mailbox', accountValue('--account'))
+		.option('--quiet-period <duration>', 'seal mail unchanged for this long (default: 30d)', durationValue('--quiet-period'))
+		.option('--unread-period <duration>', 'the same for mail that nobody read (default: 90d)', durationValue('--unread-period'))
+		.option('--never <folder>', 'never seal this folder and those below it; repeatable, in place of Trash, Junk, Drafts', gather)
+		.option('--bundle-target <size>', 'cut sealed bundles at this size (default: 64MiB)', sizeValue('--bundle-target'))
+		.option('--linger <duration>', 'longest wait of quiet mail for a bundle to fill (default: 30d)', durationValue('--linger'))
+		.option('--no-compress', 'store messages as they are')
+		.option('--rescan', 'list every folder and read every message again, however unchanged it looks')
+		.option('--now <instant>', 'the clock to judge by (default: now)', instantValue('--now'))
+		.option('--allow-mass-removal', 'believe it when much of the mail is gone')
+		.option('--dry-run', 'write nothing (plan does the same where there is no archive yet)');
+	addJobs(command);
+	addExamples(command, [
+		['mailseal pack ~/Maildir', 'one mailbox, into the default archive'],
+		["mailseal -a /backup/mail pack 'maildir:/var/vmail/{domain}/{user}/Maildir'", 'a mail server, every night'],
+		['mailseal pack --quiet-period 14d --never Trash --never Spam ~/Maildir', 'another policy'],
+		['mailseal pack --json --progress=json', 'for a script, with the sources of the config file'],
+	]);
+}
+
+export async function run(call: Call): Promise<Answer> {
+	const options = call.options<PackOptions>();
+	const { policy } = call.settings;
+	const sources = openSources(call, options.account === undefined ? {} : { account: options.account });
+	const bundles = bundleSettings(call, options);
+	const { result, findings } = await withWorkers(call, {
+		create: options.dryRun !== true,
+		jobs: jobsOf(call, options),
+		work: (archive, workers) =>
+			call.services.pack(
+				archive,
+				{
+					sources,
+					policy: {
+						quietPeriod: options.quietPeriod ?? policy.quietPeriod,
+						unreadPeriod: options.unreadPeriod ?? policy.unreadPeriod,
+						never: options.never ?? policy.never,
+					},
+					bundles,
+					now: options.now ?? call.io.now(),
+					rescan: options.rescan === true,
+					allowMassRemoval: options.allowMassRemoval === true,
+					dryRun: options.dryRun === true,
+					progress: call.progress,
+					signal: call.io.signal,
+				},
+				workers,
+			),
+	});
+	return { result, findings, lines: drawPack(result) };
+}
+
+function bundleSettings(call: Call, options: PackOptions): BundleSettings {
+	const { defaultBundles } = call.services;
+	const given = call.settings.bundles;
+	const target = options.bundleTarget ?? given.target ?? defaultBundles.target;
+	const most = given.max ?? LARGEST_BUNDLE;
+	if (target < 1 || target > most) {
+		const origin = given.max === undefined ? '' : ', the max of the config file';
+		throw new MailsealError('usage', `Cannot cut bundles at ${target} bytes: it is not from 1 to ${most}${origin}`);
+	}
+	if (given.max !== undefined && given.max > LARGEST_BUNDLE) {
+		throw new MailsealError(
+			'config',
+			`Cannot let bundles grow to ${given.max} bytes: "bundle.max" is above ${LARGEST_BUNDLE} (1GiB at most)`,
+		);
+	}
+	return {
+		target,
+		max: given.max ?? Math.min(LARGEST_BUNDLE, Math.max(defaultBundles.max, Math.ceil(target * 1.5))),
+		linger: options.linger ?? given.linger ?? defaultBundles.linger,
+		compress: options.compress && (given.compress ?? defaultBundles.compress),
+	};
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { type Answer, type Call, withArchive } from '../call.ts';
+import { addExamples } from '../examples.ts';
+import { ALL_ROWS, limitOf, remarkMore } from '../limits.ts';
+import { drawFound } from '../rows.ts';
+import { countValue } from '../values.ts';
+
+interface SearchOptions {
+	readonly at?: string;
+	readonly limit?: number;
+}
+
+export function describe(command: Command): void {
+	command
+		.description(
+			'Finds messages by their headers. All terms must fit: words, beginnings of words (invo*) and "phrases" anywhere or behind from:, to:, ' +
+				'cc: or subject:, each with a "-" for what must be absent; account:, folder:, before:DATE, after:DATE, larger:SIZE, smaller:SIZE, ' +
+				'message-id:. Shows date, folder, sender, subject and the start of the id.',
+		)
+		.argument('<query...>', 'the terms; quote a phrase as subject:"annual report"')
+		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)')
+		.option('--limit <count>', 'at most so many rows', countValue('--limit', { least: 1, most: ALL_ROWS }));
+	addExamples(command, [
+		['mailseal search invoice from:billing@example.com after:2026-01-01', 'words and terms together'],
+		['mailseal search \'subject:"annual report"\' larger:1MiB --at 2026-06-30', 'a phrase, as of a day'],
+		['mailseal search --limit 20 -- invoice -draft', 'what must be absent stands behind --, so that it is not taken for an option'],
+		['mailseal search --json account:alice@example.org folder:INBOX', 'for a script'],
+	]);
+}
+
+export async function run(call: Call): Promise<Answer> {
+	const { at, limit } = call.options<SearchOptions>();
+	const { result, findings } = await withArchive(call, {
+		work: (archive) =>
+			call.services.search(archive, {
+				query: call.arguments.join(' '),
+				...(at === undefined ? {} : { at }),
+				limit: limitOf(call, limit) ?? ALL_ROWS,
+				now: call.io.now(),
+			}),
+	});
+	const answer = { result, findings, lines: drawFound(result.rows, call.io.stdout) };
+	return result.more ? { ...answer, remark: remarkMore(result.rows.length) } : answer;
+}

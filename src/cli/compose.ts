@@ -1,0 +1,51 @@
+import {
+	DEFAULT_BUNDLES,
+	extract,
+	listAccounts,
+	listBundles,
+	listFolders,
+	listMessages,
+	listSnapshots,
+	openArchive,
+	openWorkers,
+	pack,
+	plan,
+	reindex,
+	restore,
+	search,
+	serveTasks,
+	status,
+	verify,
+} from '../archive/index.ts';
+import { openFiles } from '../platform/index.ts';
+import { openMaildirMessage, openMaildirSource, parseSourceSpec } from '../sources/index.ts';
+import type { Services } from './services.ts';
+
+/** The parts that the program runs with. */
+export function compose(): Services {
+	return {
+		files: openFiles(),
+		defaultBundles: DEFAULT_BUNDLES,
+		openArchive,
+		openWorkers: ({ jobs, script }) => openWorkers({ jobs, script, open: openMaildirMessage }),
+		openSource: (spec, options) => openMaildirSource(parseSourceSpec(spec), options),
+		pack,
+		plan,
+		status,
+		listAccounts,
+		listFolders,
+		listMessages,
+		listBundles,
+		listSnapshots,
+		search,
+		extract,
+		restore,
+		verify,
+		reindex,
+	};
+}
+
+/** What a worker thread does with its life. */
+export function serveWorker(): void {
+	serveTasks(openMaildirMessage);
+}

@@ -1,0 +1,162 @@
+import type { BundleSettings } from '../archive/index.ts';
+import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
+
+export interface ConfigSource {
+	/** `[TYPE:]PATH` */
+	readonly spec: string;
+	readonly account?: AccountName;
+}
+
+/** What a config file says; what it does not say is left out. */
+export interface Config {
+	readonly archive?: string;
+	readonly sources: readonly ConfigSource[];
+	readonly policy: Partial<Policy>;
+	readonly bundles: Partial<BundleSettings>;
+}
+
+/** Keys and list positions from the top of the document to a value. */
+export type KeyPath = readonly (string | number)[];
+
+/** Builds the error for what is wrong at a place, e.g. `it is "30 days"` and `a duration such as "30d"`. */
+export type Refuse = (path: KeyPath, problem: { readonly is: string; readonly shouldBe: string }) => MailsealError;
+
+type Table = Readonly<Record<string, unknown>>;
+type Keys = Readonly<Record<string, (value: unknown, at: At) => unknown>>;
+
+interface At {
+	readonly path: KeyPath;
+	readonly refuse: Refuse;
+}
+
+const KEEP: Keys = {
+	'keep-last': readCount,
+	'keep-daily': readCount,
+	'keep-weekly': readCount,
+	'keep-monthly': readCount,
+	'keep-yearly': readCount,
+};
+const POLICY = { 'quiet-period': readDuration, 'unread-period': readDuration, never: readNames } satisfies Keys;
+const BUNDLE = { target: readSize, linger: readDuration, max: readSize } satisfies Keys;
+const ROOT = {
+	archive: readText,
+	sources: readSources,
+	'attachment-min': readSize,
+	compress: readFlag,
+	policy: (value: unknown, at: At) => readTable(value, POLICY, at),
+	bundle: (value: unknown, at: At) => readTable(value, BUNDLE, at),
+	retention: (value: unknown, at: At) => readTable(value, KEEP, at),
+	targets: readTargets,
+} satisfies Keys;
+
+/** Reads a parsed TOML document; `refuse` makes the error for the first thing in it that is not known or not right. */
+export function parseConfig(document: unknown, refuse: Refuse): Config {
+	const root = readTable(document, ROOT, { path: [], refuse });
+	const policy = root.policy ?? {};
+	const bundle = root.bundle ?? {};
+	return {
+		...(root.archive === undefined ? {} : { archive: root.archive }),
+		sources: root.sources ?? [],
+		policy: {
+			...(policy['quiet-period'] === undefined ? {} : { quietPeriod: policy['quiet-period'] }),
+			...(policy['unread-period'] === undefined ? {} : { unreadPeriod: policy['unread-period'] }),
+			...(policy.never === undefined ? {} : { never: policy.never }),
+		},
+		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
+	};
+}
+
+function show(value: unknown): string {
+	if (Array.isArray(value)) return 'a list';
+	if (typeof value === 'object') return value instanceof Date ? 'a date' : 'a table';
+	const text = JSON.stringify(value) ?? String(value);
+	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function isTable(value: unknown): value is Table {
+	if (typeof value !== 'object' || value === null) return false;
+	const prototype: unknown = Object.getPrototypeOf(value);
+	return prototype === null || prototype === Object.prototype;
+}
+
+/** The values of a table by its keys, each read by its own function. */
+function readTable<Known extends Keys>(value: unknown, keys: Known, at: At): { [Key in keyof Known]?: ReturnType<Known[Key]> } {
+	if (!isTable(value)) throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'a table' });
+	const result: { [key: string]: unknown } = {};
+	for (const [key, one] of Object.entries(value)) {
+		const path = [...at.path, key];
+		const read = Object.hasOwn(keys, key) ? keys[key] : undefined;
+		if (!read) throw at.refuse(path, { is: 'there is no such key', shouldBe: `one of ${Object.keys(keys).join(', ')}` });
+		result[key] = read(one, { ...at, path });
+	}
+	return result as { [Key in keyof Known]?: ReturnType<Known[Key]> };
+}
+
+function readText(value: unknown, at: At, shouldBe = 'a text that is not empty'): string {
+	if (typeof value !== 'string' || value === '') throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe });
+	return value;
+}
+
+function readFlag(value: unknown, at: At): boolean {
+	if (typeof value !== 'boolean') throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'true or false' });
+	return value;
+}
+
+function readCount(value: unknown, at: At): number {
+	if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+		throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'an integer of 0 or more' });
+	}
+	return value;
+}
+
+/** Applies a parser of texts, whose complaint would not name the place. */
+function readParsed<Value>(value: unknown, at: At, how: { readonly parse: (text: string) => Value; readonly shouldBe: string }): Value {
+	const text = readText(value, at, how.shouldBe);
+	try {
+		return how.parse(text);
+	} catch (error) {
+		if (!(error instanceof MailsealError) || error.code !== 'usage') throw error;
+		throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: how.shouldBe });
+	}
+}
+
+function readDuration(value: unknown, at: At): number {
+	return readParsed(value, at, { parse: parseDuration, shouldBe: 'a duration such as "36h", "30d", "12w" or "1y"' });
+}
+
+function readSize(value: unknown, at: At): number {
+	if (typeof value === 'number') return readCount(value, at);
+	return readParsed(value, at, { parse: parseSize, shouldBe: 'a size such as "64MiB", or bytes as an integer' });
+}
+
+function readAccount(value: unknown, at: At): AccountName {
+	return readParsed(value, at, { parse: parseAccountName, shouldBe: 'an account name such as "alice@example.org"' });
+}
+
+function readList<Item>(value: unknown, at: At, read: (item: unknown, at: At) => Item): readonly Item[] {
+	if (!Array.isArray(value)) throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'a list' });
+	return value.map((item: unknown, index) => read(item, { ...at, path: [...at.path, index] }));
+}
+
+function readNames(value: unknown, at: At): readonly string[] {
+	return readList(value, at, (item, place) => readText(item, place, 'the name of a folder'));
+}
+
+const SOURCE = { source: readText, account: readAccount } satisfies Keys;
+
+function readSources(value: unknown, at: At): readonly ConfigSource[] {
+	return readList(value, at, (item, place) => {
+		if (!isTable(item)) return { spec: readText(item, place, 'a source such as "maildir:/var/vmail/{domain}/{user}/Maildir"') };
+		const { source, account } = readTable(item, SOURCE, place);
+		if (source === undefined)
+			throw at.refuse(place.path, { is: 'it has no key "source"', shouldBe: 'a table with source, and account if wanted' });
+		return { spec: source, ...(account === undefined ? {} : { account }) };
+	});
+}
+
+function readTargets(value: unknown, at: At): void {
+	if (!isTable(value)) throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'a table' });
+	for (const [name, target] of Object.entries(value)) {
+		readText(target, { ...at, path: [...at.path, name] }, 'a target such as "sftp://backup@example.org/mail"');
+	}
+}

@@ -1,0 +1,17 @@
+import type { Call } from './call.ts';
+import { formatCount } from './text.ts';
+
+/** How many rows a terminal gets where no limit is given. */
+export const ROWS_ON_TERMINAL = 1000;
+/** The largest limit: as good as none, and still a number that every part can count with. */
+export const ALL_ROWS = 2 ** 31 - 1;
+
+/** The limit that holds for a call: what it says, else a thousand for a terminal and none for a file or a program. */
+export function limitOf(call: Call, given: number | undefined): number | undefined {
+	return given ?? (call.io.stdout.terminal && !call.json ? ROWS_ON_TERMINAL : undefined);
+}
+
+/** What to tell where a list was cut. */
+export function remarkMore(rows: number): string {
+	return `more than these ${formatCount(rows)} exist; --limit COUNT shows more`;
+}

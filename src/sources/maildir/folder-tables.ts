@@ -1,0 +1,85 @@
+import type { Finding } from '../../domain/index.ts';
+import type { FolderFacts } from '../contract.ts';
+import { type DiskPath, shownPath, under } from './disk-name.ts';
+import { type IndexKeywords, readIndexKeywords } from './index-keywords.ts';
+import { isFull, parseKeywordTable } from './keyword-table.ts';
+import { readSmallFile } from './small-file.ts';
+import { parseUidlist, type Uidlist } from './uidlist.ts';
+
+/** A uidlist of two million messages; what is larger was not written by a mail server. */
+const UIDLIST_LIMIT = 256 * 1024 * 1024;
+const KEYWORDS_LIMIT = 1024 * 1024;
+
+/** What the files beside a folder's messages say of them. */
+export interface FolderTables {
+	readonly uidlist: Uidlist | null;
+	/** Names of keyword letters, `a` first. */
+	readonly keywords: readonly (string | undefined)[];
+	/** Keywords that no file name can hold, by UID; null where there are none. */
+	readonly index: IndexKeywords | null;
+	readonly facts: Pick<FolderFacts, 'uidValidity' | 'uidNext' | 'uidlist'>;
+	readonly findings: readonly Finding[];
+	/** True where something could not be read. */
+	readonly skipped: boolean;
+}
+
+export function readFolderTables(directory: DiskPath): FolderTables {
+	const findings: Finding[] = [];
+	const uidlist = readUidlist(directory, findings);
+	const keywords = readKeywordTable(directory, findings);
+	const index = isFull(keywords) ? readIndexKeywords(directory, keywords, findings) : null;
+	return {
+		uidlist,
+		keywords,
+		index,
+		facts: {
+			...(uidlist?.uidValidity === undefined ? {} : { uidValidity: uidlist.uidValidity }),
+			...(uidlist?.uidNext === undefined ? {} : { uidNext: uidlist.uidNext }),
+			...(uidlist === null || uidlist.fields === '' ? {} : { uidlist: uidlist.fields }),
+		},
+		findings,
+		skipped: findings.length > 0,
+	};
+}
+
+/** Dovecot's where there is one, else Courier's. */
+function readUidlist(directory: DiskPath, findings: Finding[]): Uidlist | null {
+	for (const name of ['dovecot-uidlist', 'courierimapuiddb']) {
+		const path = under(directory, name);
+		const file = readSmallFile(path, UIDLIST_LIMIT);
+		if (file.kind === 'absent') continue;
+		if (file.kind !== 'file') {
+			findings.push(unusable(path, file.kind === 'link' ? 'it is a symbolic link' : file.finding.text));
+			continue;
+		}
+		// Dovecot makes the file empty and fills it later.
+		if (file.bytes.length === 0) continue;
+		const uidlist = parseUidlist(file.bytes);
+		if (uidlist === null) {
+			findings.push(unusable(path, 'its first line is of no known version'));
+			continue;
+		}
+		if (uidlist.badLines > 0) findings.push(unusable(path, `${uidlist.badLines} of its lines cannot be read`));
+		return uidlist;
+	}
+	return null;
+}
+
+function readKeywordTable(directory: DiskPath, findings: Finding[]): readonly (string | undefined)[] {
+	const path = under(directory, 'dovecot-keywords');
+	const file = readSmallFile(path, KEYWORDS_LIMIT);
+	if (file.kind === 'absent') return [];
+	if (file.kind === 'file') return parseKeywordTable(file.bytes);
+	findings.push(unusable(path, file.kind === 'link' ? 'it is a symbolic link' : file.finding.text));
+	return [];
+}
+
+function unusable(path: DiskPath, text: string): Finding {
+	return {
+		code: 'folder-table-damaged',
+		severity: 'warning',
+		subject: shownPath(path),
+		text: `UIDs or keyword names of this folder are packed as far as they can be read: ${text}`,
+		hint: 'the messages and their flags are packed; look at the file',
+	};
+}

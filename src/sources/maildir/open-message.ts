@@ -1,0 +1,127 @@
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { systemCode } from '../../domain/index.ts';
+import type { OpenMessage, ReadMessage, Unreadable } from '../contract.ts';
+import { MAGIC_LENGTH, methodOf, UNPACKED_LIMIT, unpack } from './compression.ts';
+import { type DiskPath, diskPath } from './disk-name.ts';
+import { dateOf, modeOf, ownerOf } from './file-facts.ts';
+import { readUpTo } from './small-file.ts';
+
+/** Readings of a file whose size or mtime moves meanwhile. */
+const TRIES = 5;
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+export interface Failure {
+	readonly unreadable: Unreadable;
+	readonly text: string;
+}
+
+/** Reads one message of a Maildir; `path` as a listing gives it (disk-name.ts), which is free of symbolic links. */
+export const openMaildirMessage: OpenMessage = (path, limit) => {
+	const opened = openDescriptor(path);
+	if (typeof opened !== 'number') return opened;
+	try {
+		return readMessage(opened, limit);
+	} catch (error) {
+		return asFailure(error);
+	} finally {
+		closeSync(opened);
+	}
+};
+
+/** Opens a message without following a symbolic link or waiting for a FIFO; the caller closes the descriptor. */
+export function openDescriptor(path: string): number | Failure {
+	const place = diskPath(path);
+	let descriptor: number;
+	try {
+		descriptor = openSync(place, FLAGS);
+	} catch (error) {
+		return asFailure(error);
+	}
+	let failure: Failure | null;
+	try {
+		failure = checkPlace(descriptor, place);
+	} catch (error) {
+		closeSync(descriptor);
+		throw error;
+	}
+	if (failure === null) return descriptor;
+	closeSync(descriptor);
+	return failure;
+}
+
+function readMessage(descriptor: number, limit: number): ReadMessage | Failure {
+	for (let attempt = 0; attempt < TRIES; attempt++) {
+		const before = fstatSync(descriptor, { bigint: true });
+		if (!before.isFile()) return { unreadable: 'not-a-file', text: 'it is not a regular file' };
+		const message = readOnce(descriptor, before, limit);
+		const after = fstatSync(descriptor, { bigint: true });
+		if (message !== null && after.size === before.size && after.mtimeNs === before.mtimeNs) return message;
+	}
+	return { unreadable: 'io', text: 'it keeps changing while it is read' };
+}
+
+/** Null where fewer bytes came than the file had. */
+function readOnce(descriptor: number, stat: BigIntStats, limit: number): ReadMessage | null {
+	const size = Number(stat.size);
+	const facts = { date: dateOf(stat), mode: modeOf(stat), owner: ownerOf(stat) };
+	const method = methodOf(readUpTo(descriptor, Math.min(size, MAGIC_LENGTH)));
+	if (method === null && size > limit) return { bytes: null, size, ...facts };
+	if (size > UNPACKED_LIMIT) {
+		if (method === null) throw new RangeError(`a limit of ${limit} bytes is more than can be read at once`);
+		return { bytes: null, size, ...facts, oddity: method === 'crypted' ? 'encrypted' : 'unknown-compression' };
+	}
+	const stored = readUpTo(descriptor, size);
+	if (stored.length !== size) return null;
+	if (method === null) return { bytes: stored, size, ...facts };
+	const { bytes, oddity } = unpack(stored, method);
+	if (oddity === undefined) return { bytes, size: bytes.length, ...facts };
+	return { bytes: bytes.length > limit ? null : bytes, size: bytes.length, ...facts, oddity };
+}
+
+/**
+ * O_NOFOLLOW guards the last name only. Whoever owns a directory above it can put a symbolic link in its place between listing and
+ * opening, and have us read any file as their mail; where the system tells a descriptor's true path, it must be the one asked for.
+ */
+function checkPlace(descriptor: number, place: DiskPath): Failure | null {
+	let actual: Buffer;
+	try {
+		actual = readlinkSync(`/proc/self/fd/${descriptor}`, 'buffer');
+	} catch (error) {
+		// Only Linux has it, and only where /proc is mounted.
+		if (systemCode(error) === 'ENOENT') return null;
+		throw error;
+	}
+	const wanted = Buffer.from(place);
+	if (directoryOf(actual).equals(directoryOf(wanted))) return null;
+	const named = lstatSync(place, { bigint: true, throwIfNoEntry: false });
+	if (named === undefined) return { unreadable: 'vanished', text: 'it was moved to another folder' };
+	const opened = fstatSync(descriptor, { bigint: true });
+	if (named.ino !== opened.ino || named.dev !== opened.dev) return { unreadable: 'vanished', text: 'another file took its place' };
+	return { unreadable: 'symbolic-link', text: `its path leads through a symbolic link to ${dirname(actual.toString('utf8'))}` };
+}
+
+function directoryOf(path: Buffer): Buffer {
+	return path.subarray(0, path.lastIndexOf(0x2f));
+}
+
+const FAILURES: Readonly<Record<string, Failure>> = {
+	ENOENT: { unreadable: 'vanished', text: 'no such file' },
+	ESTALE: { unreadable: 'vanished', text: 'the file server no longer knows it' },
+	ELOOP: { unreadable: 'symbolic-link', text: 'it is a symbolic link' },
+	EACCES: { unreadable: 'permission', text: 'permission denied' },
+	EPERM: { unreadable: 'permission', text: 'operation not permitted' },
+	ENXIO: { unreadable: 'not-a-file', text: 'it is a socket or a device' },
+	ENODEV: { unreadable: 'not-a-file', text: 'it is a device' },
+	EISDIR: { unreadable: 'not-a-file', text: 'it is a directory' },
+	ENOTDIR: { unreadable: 'vanished', text: 'its folder is no directory any more' },
+	EIO: { unreadable: 'io', text: 'the disk reports a read error' },
+	ETIMEDOUT: { unreadable: 'io', text: 'the file server does not answer' },
+	ENAMETOOLONG: { unreadable: 'io', text: 'its path is too long' },
+};
+
+function asFailure(error: unknown): Failure {
+	const failure = FAILURES[systemCode(error) ?? ''];
+	if (failure === undefined) throw error;
+	return failure;
+}

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { composeBundle, openBundle } from '../../src/bundle/index.ts';
+import { parseAccountName, parseFolderName } from '../../src/domain/index.ts';
+import { contentOf, oddMails, sourceOf, written } from './sample-content.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FIXTURE = new URL('../../fixtures/bundles/volatile-format-1.zip', import.meta.url);
+let folder = '';
+
+beforeAll(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'mailseal-determinism-'));
+	await build({
+		stdin: {
+			contents: `
+				import { composeBundle } from './src/bundle/index.ts';
+				import { contentOf, oddMails } from './test/bundle/sample-content.ts';
+				const draft = composeBundle({ kind: 'volatile', ...contentOf(oddMails()) });
+				draft.write(() => {}, new AbortController().signal).then((id) => process.stdout.write(id));
+			`,
+			resolveDir: ROOT,
+		},
+		absWorkingDir: ROOT,
+		bundle: true,
+		platform: 'node',
+		format: 'cjs',
+		alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+		outfile: join(folder, 'compose.cjs'),
+		logLevel: 'error',
+	});
+	expect(readFileSync(join(folder, 'compose.cjs'), 'utf8')).toContain('fastCrc32');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a bundle', () => {
+	it.each(['Asia/Tokyo', 'America/New_York', 'Pacific/Apia', 'UTC'])('has the same bytes in %s, built as it is published', async (zone) => {
+		const { id } = await written(composeBundle({ kind: 'volatile', ...contentOf(oddMails()) }));
+		const env = { ...process.env, TZ: zone, LANG: 'de_DE.UTF-8' };
+		expect(execFileSync(process.execPath, [join(folder, 'compose.cjs')], { env, encoding: 'utf8' })).toBe(id);
+	});
+
+	it('gets a DOS time of midnight in every time zone there is', () => {
+		const script = `for (const zone of Intl.supportedValuesOf('timeZone')) {
+			process.env.TZ = zone;
+			const date = new Date(1980, 0, 1);
+			if (date.getHours() + date.getMinutes() + date.getSeconds() !== 0 || date.getDate() !== 1) console.log(zone);
+		}`;
+		expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('');
+	});
+
+	it('has the bytes that format 1 always had', async () => {
+		const content = contentOf([Buffer.from('Subject: one\n\nOne.\n'), Buffer.from('Subject: two\n\nTwo.\n'.repeat(30))]);
+		const account = parseAccountName('ann@example.org');
+		const [message] = content.messages;
+		if (message === undefined) throw new Error('no content');
+		content.lines.push({
+			type: 'placed',
+			account,
+			folder: parseFolderName('Projects/Über'),
+			key: '1700000000.M1P2.host',
+			message: message.id,
+			flags: ['flagged', 'seen'],
+			keywords: ['$Important'],
+			date: '2026-11-23T02:15:00.000Z',
+			uid: 7,
+			dir: 'cur',
+			info: ':2,FS',
+			owner: [1000, 1000],
+		});
+		const { bytes } = await written(composeBundle({ kind: 'volatile', ...content }));
+		if (process.env.UPDATE_FIXTURES !== undefined && !existsSync(FIXTURE)) writeFileSync(FIXTURE, bytes);
+		const fixture = readFileSync(FIXTURE);
+		expect(bytes.equals(fixture)).toBe(true);
+		expect((await openBundle(sourceOf(fixture))).lines).toEqual(content.lines);
+	});
+});

@@ -1,0 +1,304 @@
+import { hash } from 'node:crypto';
+import { crc32, deflateRawSync } from 'node:zlib';
+import { gzipSync } from 'fflate';
+
+// Builds zips field by field with nothing of mailseal's own code, so that a fault in its writer cannot hide one in its reader.
+
+/** What can be wrong with an entry; what is left out is right. */
+interface EntrySpec {
+	readonly name: string | Buffer;
+	readonly data: Uint8Array;
+	/** Of the plain data, in both headers. */
+	readonly crc?: number;
+	readonly flags?: number;
+	readonly method?: number;
+	readonly plainSize?: number;
+	readonly mode?: number;
+	readonly attributes?: number;
+	readonly centralExtra?: Uint8Array;
+	readonly comment?: string;
+	readonly centralSignature?: number;
+	/** Bytes that the directory adds to the sizes. */
+	readonly centralLonger?: number;
+	/** Index of the entry whose header this one claims; it then has no bytes of its own. */
+	readonly sharesHeaderOf?: number;
+	readonly before?: Uint8Array;
+	readonly after?: Uint8Array;
+	readonly local?: {
+		readonly signature?: number;
+		readonly name?: string;
+		readonly flags?: number;
+		readonly method?: number;
+		readonly crc?: number;
+		readonly size?: number;
+		readonly extra?: Uint8Array;
+	};
+}
+
+interface EndSpec {
+	readonly beforeDirectory?: Uint8Array;
+	readonly beforeFile?: Uint8Array;
+	readonly afterFile?: Uint8Array;
+	readonly entryCount?: number;
+	readonly diskEntryCount?: number;
+	readonly disk?: number;
+	readonly directorySize?: number;
+	readonly directoryOffset?: number;
+}
+
+export function buildZip(entries: readonly EntrySpec[], end: EndSpec = {}): Buffer {
+	const files: Uint8Array[] = [];
+	const records: Uint8Array[] = [];
+	const offsets: number[] = [];
+	let offset = 0;
+	function put(bytes: Uint8Array): void {
+		files.push(bytes);
+		offset += bytes.length;
+	}
+	for (const entry of entries) {
+		const name = Buffer.from(entry.name);
+		const extra = entry.centralExtra ?? new Uint8Array(0);
+		const comment = Buffer.from(entry.comment ?? '');
+		const crc = entry.crc ?? crc32(entry.data);
+		const plainSize = entry.plainSize ?? entry.data.length;
+		put(entry.before ?? new Uint8Array(0));
+		const at = entry.sharesHeaderOf === undefined ? offset : (offsets[entry.sharesHeaderOf] ?? 0);
+		offsets.push(at);
+		if (entry.sharesHeaderOf === undefined) {
+			const { local = {} } = entry;
+			const localName = Buffer.from(local.name ?? name);
+			const header = Buffer.alloc(30);
+			header.writeUInt32LE(local.signature ?? 0x04034b50, 0);
+			header.writeUInt16LE(20, 4);
+			header.writeUInt16LE(local.flags ?? entry.flags ?? 0x0800, 6);
+			header.writeUInt16LE(local.method ?? entry.method ?? 0, 8);
+			header.writeUInt16LE(0x21, 12);
+			header.writeUInt32LE(local.crc ?? crc, 14);
+			header.writeUInt32LE(local.size ?? entry.data.length, 18);
+			header.writeUInt32LE(local.size ?? plainSize, 22);
+			header.writeUInt16LE(localName.length, 26);
+			header.writeUInt16LE(local.extra?.length ?? 0, 28);
+			put(Buffer.concat([header, localName, local.extra ?? new Uint8Array(0), entry.data, entry.after ?? new Uint8Array(0)]));
+		}
+		const record = Buffer.alloc(46);
+		record.writeUInt32LE(entry.centralSignature ?? 0x02014b50, 0);
+		record.writeUInt16LE((3 << 8) | 63, 4);
+		record.writeUInt16LE(20, 6);
+		record.writeUInt16LE(entry.flags ?? 0x0800, 8);
+		record.writeUInt16LE(entry.method ?? 0, 10);
+		record.writeUInt16LE(0x21, 14);
+		record.writeUInt32LE(crc, 16);
+		record.writeUInt32LE(entry.data.length + (entry.centralLonger ?? 0), 20);
+		record.writeUInt32LE(plainSize + (entry.centralLonger ?? 0), 24);
+		record.writeUInt16LE(name.length, 28);
+		record.writeUInt16LE(extra.length, 30);
+		record.writeUInt16LE(comment.length, 32);
+		record.writeUInt32LE((entry.attributes ?? 0) + (entry.mode ?? 0o100644) * 0x10000, 38);
+		record.writeUInt32LE(at, 42);
+		records.push(record, name, extra, comment);
+	}
+	put(end.beforeDirectory ?? new Uint8Array(0));
+	const directory = Buffer.concat(records);
+	const tail = Buffer.alloc(22);
+	tail.writeUInt32LE(0x06054b50, 0);
+	tail.writeUInt16LE(end.disk ?? 0, 4);
+	tail.writeUInt16LE(end.diskEntryCount ?? end.entryCount ?? entries.length, 8);
+	tail.writeUInt16LE(end.entryCount ?? entries.length, 10);
+	tail.writeUInt32LE(end.directorySize ?? directory.length, 12);
+	tail.writeUInt32LE(end.directoryOffset ?? offset, 16);
+	return Buffer.concat([end.beforeFile ?? new Uint8Array(0), ...files, directory, tail, end.afterFile ?? new Uint8Array(0)]);
+}
+
+const PLAIN = Buffer.from('From: ann@example.org\nTo: bob@example.org\nSubject: plain\n\nHello Bob.\n');
+const LONG = Buffer.from(`From: bob@example.org\nTo: ann@example.org\nSubject: long\n\n${'Hello Ann, how are you?\n'.repeat(20)}`);
+
+function gzip(bytes: Uint8Array): Buffer {
+	return Buffer.from(gzipSync(bytes, { level: 6, mtime: 0 }));
+}
+
+function idOf(bytes: Uint8Array): string {
+	return hash('sha256', bytes, 'hex');
+}
+
+function nameOf(bytes: Uint8Array, ending: '.eml' | '.eml.gz'): string {
+	return `messages/${idOf(bytes).slice(0, 2)}/${idOf(bytes)}${ending}`;
+}
+
+function messageLine(bytes: Uint8Array, codec: 'none' | 'gzip', size = bytes.length): string {
+	return `${JSON.stringify({ type: 'message', id: idOf(bytes), size, codec, attachments: [], headers: {} })}\n`;
+}
+
+const LINES = [messageLine(PLAIN, 'none'), messageLine(LONG, 'gzip'), '{"type":"account-removed","account":"ann@example.org"}\n'];
+
+function manifestEntry(lines: readonly string[] = LINES): EntrySpec {
+	return { name: 'manifest.ndjson.gz', data: gzip(Buffer.from(lines.join(''))) };
+}
+
+const MARKER: EntrySpec = { name: 'mailseal.json', data: Buffer.from('{"format":1,"kind":"messages"}\n') };
+const FIRST: EntrySpec = { name: nameOf(PLAIN, '.eml'), data: PLAIN };
+const SECOND: EntrySpec = { name: nameOf(LONG, '.eml.gz'), data: gzip(LONG) };
+const LAST = manifestEntry();
+
+/** A sound bundle, to show that the faults below are what is refused. */
+export function soundBundle(): Buffer {
+	return buildZip([MARKER, FIRST, SECOND, LAST]);
+}
+
+function withFirst(change: Partial<EntrySpec>): Buffer {
+	return buildZip([MARKER, { ...FIRST, ...change }, SECOND, LAST]);
+}
+
+function withSecond(change: Partial<EntrySpec>): Buffer {
+	return buildZip([MARKER, FIRST, { ...SECOND, ...change }, LAST]);
+}
+
+function withExtra(entry: EntrySpec): Buffer {
+	return buildZip([MARKER, FIRST, SECOND, entry, LAST]);
+}
+
+function withLines(lines: readonly string[]): Buffer {
+	return buildZip([MARKER, FIRST, SECOND, manifestEntry(lines)]);
+}
+
+function withManifest(data: Uint8Array): Buffer {
+	return buildZip([MARKER, FIRST, SECOND, { ...LAST, data }]);
+}
+
+function withMarker(text: string): Buffer {
+	return buildZip([{ ...MARKER, data: Buffer.from(text) }, FIRST, SECOND, LAST]);
+}
+
+function withEnd(end: EndSpec): Buffer {
+	return buildZip([MARKER, FIRST, SECOND, LAST], end);
+}
+
+function flipped(bytes: Uint8Array, index: number): Buffer {
+	const copy = Buffer.from(bytes);
+	copy[index] = (copy[index] ?? 0) ^ 0x10;
+	return copy;
+}
+
+function claiming(member: Buffer, size: number): Buffer {
+	const copy = Buffer.from(member);
+	copy.writeUInt32LE(size, copy.length - 4);
+	return copy;
+}
+
+function descriptor(data: Uint8Array): Buffer {
+	const bytes = Buffer.alloc(16);
+	bytes.writeUInt32LE(0x08074b50, 0);
+	bytes.writeUInt32LE(crc32(data), 4);
+	bytes.writeUInt32LE(data.length, 8);
+	bytes.writeUInt32LE(data.length, 12);
+	return bytes;
+}
+
+const JUNK = Buffer.from('sixteen of junk.');
+const UNICODE_PATH = Buffer.concat([Buffer.from([0x75, 0x70, 9, 0, 1]), Buffer.alloc(4), Buffer.from('evil')]);
+const EMPTY: Pick<EntrySpec, 'data'> = { data: Buffer.alloc(0) };
+
+/** Damaged bundles by file name: the expected code, a variant where there are several, `.zip`. */
+export function damagedBundles(): ReadonlyMap<string, Buffer> {
+	const sound = soundBundle();
+	const deflated = deflateRawSync(LONG, { level: 0 });
+	const bombed = gzip(Buffer.alloc(100_000));
+	return new Map<string, Buffer>(
+		[
+			['truncated.nothing', Buffer.alloc(0)],
+			['truncated.last-byte', sound.subarray(0, -1)],
+			['truncated.half', sound.subarray(0, sound.length / 2)],
+			['truncated.not-a-zip', Buffer.from('From: ann@example.org\n\nThis is a mail and no bundle.\n')],
+			['junk-after.bytes', withEnd({ afterFile: JUNK })],
+			['junk-after.second-zip', withEnd({ afterFile: Buffer.concat([JUNK, sound.subarray(-22), JUNK]) })],
+			['bad-end-record.disk', withEnd({ disk: 1 })],
+			['bad-end-record.two-counts', withEnd({ diskEntryCount: 3 })],
+			['bad-end-record.no-zip64', withEnd({ directoryOffset: 0xffffffff })],
+			['directory-misplaced.junk-before-file', withEnd({ beforeFile: JUNK })],
+			['directory-misplaced.wrong-size', withEnd({ directorySize: 100 })],
+			['too-many-entries.count', withEnd({ entryCount: 60_000 })],
+			['entry-count.too-small', withEnd({ entryCount: 3 })],
+			['entry-count.too-large', withEnd({ entryCount: 5 })],
+			['bad-directory.signature', withSecond({ centralSignature: 0x02014b51 })],
+			['bad-name.absolute', withExtra({ ...EMPTY, name: '/etc/cron.d/evil' })],
+			['bad-name.dot-dot', withExtra({ ...EMPTY, name: 'messages/../../evil' })],
+			['bad-name.dot', withExtra({ ...EMPTY, name: 'messages/./evil' })],
+			['bad-name.nul', withExtra({ ...EMPTY, name: 'mailseal.json\0.exe' })],
+			['bad-name.newline', withExtra({ ...EMPTY, name: 'messages\nevil' })],
+			['bad-name.backslash', withExtra({ ...EMPTY, name: 'messages\\..\\evil' })],
+			['bad-name.drive', withExtra({ ...EMPTY, name: 'C:evil' })],
+			['bad-name.empty', withExtra({ ...EMPTY, name: '' })],
+			['bad-name.folder', withExtra({ ...EMPTY, name: 'messages/' })],
+			['bad-name.not-utf8', withExtra({ ...EMPTY, name: Buffer.from([0x6d, 0xff, 0xfe]) })],
+			['encrypted.bit', withFirst({ flags: 0x0801 })],
+			['data-descriptor.there', withFirst({ flags: 0x0808, after: descriptor(PLAIN) })],
+			['unknown-flags.bit-11-and-13', withFirst({ flags: 0x2800 })],
+			['compressed.deflate', withSecond({ data: deflated, method: 8, plainSize: LONG.length, crc: crc32(LONG) })],
+			['wrong-size.stored', withFirst({ plainSize: PLAIN.length + 1 })],
+			['wrong-size.manifest', withLines([messageLine(PLAIN, 'none', 1), ...LINES.slice(1)])],
+			['wrong-size.decoded', withLines([messageLine(PLAIN, 'none'), messageLine(LONG, 'gzip', LONG.length + 1)])],
+			['not-a-file.symlink', withFirst({ mode: 0o120777 })],
+			['not-a-file.device', withFirst({ mode: 0o060644 })],
+			['not-a-file.dos-folder', withFirst({ attributes: 0x10 })],
+			['unknown-extra.unicode-path', withFirst({ centralExtra: UNICODE_PATH })],
+			['unknown-extra.zip64', withFirst({ centralExtra: Buffer.concat([Buffer.from([1, 0, 24, 0]), Buffer.alloc(24)]) })],
+			['entry-comment.there', withFirst({ comment: 'hidden' })],
+			['duplicate-name.message', withExtra(FIRST)],
+			['duplicate-name.manifest', withExtra(LAST)],
+			['duplicate-message.two-codecs', withExtra({ name: nameOf(PLAIN, '.eml.gz'), data: gzip(PLAIN) })],
+			['gap.first', withSecond({ before: JUNK })],
+			['gap.before-everything', buildZip([{ ...MARKER, before: JUNK }, FIRST, SECOND, LAST])],
+			['gap.before-directory', withEnd({ beforeDirectory: JUNK })],
+			['overlap.shared-header', withExtra({ name: nameOf(JUNK, '.eml'), data: PLAIN, sharesHeaderOf: 1 })],
+			['overlap.next-entry', withFirst({ centralLonger: 5 })],
+			['overlap.directory', buildZip([MARKER, FIRST, SECOND, { ...LAST, centralLonger: 5 }])],
+			[
+				'overlap.order',
+				buildZip([MARKER, FIRST, SECOND, LAST].map((entry, index) => (index === 1 ? { ...entry, sharesHeaderOf: 0 } : entry))),
+			],
+			['local-header.signature', withFirst({ local: { signature: 0x04034b51 } })],
+			['local-name.other', withFirst({ local: { name: nameOf(LONG, '.eml') } })],
+			['local-size.other', withFirst({ local: { size: PLAIN.length - 1 } })],
+			['local-crc.other', withFirst({ local: { crc: 0 } })],
+			['local-flags.descriptor', withFirst({ local: { flags: 0x0808 } })],
+			['local-method.deflate', withFirst({ local: { method: 8 } })],
+			['marker-missing.none', buildZip([FIRST, SECOND, LAST])],
+			['marker-not-first.second', buildZip([FIRST, MARKER, SECOND, LAST])],
+			['bad-marker.json', withMarker('{"format":1,"kind":"messages"')],
+			['bad-marker.kind', withMarker('{"format":1,"kind":"pictures"}\n')],
+			['bad-marker.format-zero', withMarker('{"format":0,"kind":"messages"}\n')],
+			['bad-marker.field', withMarker('{"format":1,"kind":"messages","more":1}\n')],
+			['bad-marker.long', withMarker(`${' '.repeat(2000)}{"format":1,"kind":"messages"}\n`)],
+			['format-newer.two', withMarker('{"format":2,"kind":"messages"}\n')],
+			['unknown-entry.readme', withExtra({ name: 'README.txt', data: Buffer.from('Hello') })],
+			['unknown-entry.wrong-folder', withExtra({ name: `messages/00/${idOf(JUNK)}.eml`, data: JUNK })],
+			['manifest-missing.none', buildZip([MARKER, FIRST, SECOND])],
+			['manifest-not-last.middle', buildZip([MARKER, FIRST, LAST, SECOND])],
+			['manifest-lacks-message.first', withLines(LINES.slice(1))],
+			['manifest-repeats.first', withLines([...LINES, messageLine(PLAIN, 'none')])],
+			['entry-missing.named', withLines([...LINES, messageLine(JUNK, 'none')])],
+			['wrong-codec.gzip', withLines([messageLine(PLAIN, 'gzip'), ...LINES.slice(1)])],
+			['bad-manifest.json', withLines([...LINES, '{"type":\n'])],
+			['bad-manifest.type', withLines([...LINES, '{"type":"wish","account":"ann@example.org"}\n'])],
+			['bad-manifest.prototype', withLines([...LINES, '{"type":"constructor"}\n'])],
+			['bad-manifest.field', withLines([...LINES, '{"type":"account-removed","account":"ann@example.org","__proto__":{}}\n'])],
+			['bad-manifest.account', withLines([...LINES, '{"type":"account-removed","account":".."}\n'])],
+			['bad-manifest.key', withLines([...LINES, '{"type":"removed","account":"a","folder":"INBOX","key":"../../evil"}\n'])],
+			['bad-manifest.cut-line', withLines([...LINES, '{"type":"account-removed","account":"bob"}'])],
+			['bad-manifest.not-utf8', withManifest(gzip(Buffer.from([0x7b, 0xff, 0x7d, 0x0a])))],
+			['bad-gzip.manifest', withManifest(flipped(LAST.data, 20))],
+			['bad-gzip.manifest-cut', withManifest(LAST.data.subarray(0, -10))],
+			['bad-gzip.manifest-two-members', withManifest(Buffer.concat([LAST.data, gzip(JUNK)]))],
+			['bad-gzip.manifest-empty', withManifest(Buffer.alloc(0))],
+			['bad-gzip.message', withSecond({ data: flipped(SECOND.data, 30) })],
+			['bad-gzip.message-trailing-bytes', withSecond({ data: Buffer.concat([SECOND.data, SECOND.data.subarray(-8)]) })],
+			['too-large.manifest-claims-2-gib', withManifest(claiming(gzip(Buffer.from(LINES.join(''))), 0x80000000))],
+			['too-large.manifest-lies', withManifest(claiming(bombed, 100))],
+			['too-large.message', withSecond({ data: bombed })],
+			['wrong-crc.headers', withFirst({ crc: 0x12345678 })],
+			['wrong-crc.bit-flip', withFirst({ data: flipped(PLAIN, 40), crc: crc32(PLAIN) })],
+			['wrong-crc.manifest', buildZip([MARKER, FIRST, SECOND, { ...LAST, crc: 1 }])],
+			['wrong-hash.stored', withFirst({ data: flipped(PLAIN, 40) })],
+			['wrong-hash.compressed', withSecond({ data: gzip(flipped(LONG, 40)) })],
+		].map(([name, bytes]) => [`${name as string}.zip`, bytes as Buffer]),
+	);
+}
