@@ -13,6 +13,7 @@ const shared = {
 	target: 'node20',
 	external: ['better-sqlite3'],
 	alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+	loader: { '.py': 'text' },
 	legalComments: 'none',
 	logLevel: 'warning',
 };

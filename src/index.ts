@@ -15,6 +15,7 @@ export {
 	listMessages,
 	listSnapshots,
 	type MessageRow,
+	type OpenArchiveOptions,
 	type Outcome,
 	openArchive,
 	openWorkers,
@@ -78,6 +79,7 @@ export {
 	type FolderListing,
 	type FolderLook,
 	type ListedPlacement,
+	type MaildirSourceOptions,
 	type MailSource,
 	type OpenMessage,
 	openMaildirMessage,
@@ -85,5 +87,6 @@ export {
 	parseSourceSpec,
 	type ReadMessage,
 	type SourceAccount,
+	type SourceSpec,
 	type Unreadable,
 } from './sources/index.ts';

@@ -24,28 +24,29 @@ export function gunzip(stored: Uint8Array, options: { readonly limit: number; re
 	const trailer = Buffer.from(stored.buffer, stored.byteOffset + stored.length - 8, 8);
 	const claimed = trailer.readUInt32LE(4);
 	if (claimed > limit) throw tooLarge(thing, limit);
+	const mismatch = `Cannot decompress ${thing}: its content is not what its trailer says, or bytes follow it`;
 	let plain: Uint8Array;
 	try {
-		// A bomb lies about ISIZE or claims too much: both end before more than `limit` is in memory.
+		// A bomb either claims too much in ISIZE or gives more than it claims: both end before more than `limit` is in memory.
 		plain = gunzipSync(stored, {
 			maxOutputLength: Math.max(1, claimed),
 			chunkSize: Math.min(Math.max(claimed + 1, 64), LARGEST_CHUNK),
 		});
 	} catch (error) {
 		const code = systemCode(error);
-		if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(thing, claimed, error);
+		if (code === 'ERR_BUFFER_TOO_LARGE') throw damaged('bad-gzip', mismatch, { cause: error });
 		if (!BROKEN.has(code)) throw error;
 		throw damaged('bad-gzip', `Cannot decompress ${thing}: it is not a whole gzip member`, { cause: error });
 	}
 	// zlib takes several members for one and ignores what follows the last: bytes could hide there.
 	if (plain.length !== claimed || crc32(plain) !== trailer.readUInt32LE(0)) {
-		throw damaged('bad-gzip', `Cannot decompress ${thing}: bytes follow its gzip member`);
+		throw damaged('bad-gzip', mismatch);
 	}
 	return plain;
 }
 
-function tooLarge(thing: string, limit: number, cause?: unknown): Error {
-	return damaged('too-large', `Cannot decompress ${thing}: its content is longer than ${limit} bytes`, { cause });
+function tooLarge(thing: string, limit: number): Error {
+	return damaged('too-large', `Cannot decompress ${thing}: its content is longer than ${limit} bytes`);
 }
 
 /** The content of a gzip member that is too large for memory, at most `limit` bytes, piece by piece. */

@@ -14,7 +14,7 @@ import {
 	type Word,
 } from '../domain/index.ts';
 import type { Database, Statement } from './database.ts';
-import { CODECS, flagBits, hashColumn, keywordsColumn } from './rows.ts';
+import { CODECS, factsColumn, flagBits, hashColumn, keywordsColumn } from './rows.ts';
 import { searchable } from './searchable.ts';
 
 /** Where the bytes of one message lie in a bundle's file. */
@@ -80,9 +80,9 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		let mid = Number(row?.[0] ?? 0);
 		if (row === undefined || row[1] === null) {
 			const { messageId, ...shown } = line.headers;
-			if (row === undefined) mid = statements.addMessage.run(id, line.size, messageId ?? null, JSON.stringify(shown)).id;
+			if (row === undefined) mid = statements.addMessage.run(id, line.size, messageId ?? null, factsColumn(shown)).id;
 			else {
-				statements.fillMessage.run(line.size, messageId ?? null, JSON.stringify(shown), mid);
+				statements.fillMessage.run(line.size, messageId ?? null, factsColumn(shown), mid);
 				totals.bytes += line.size * Number(statements.countPlacements.row(mid)?.[0] ?? 0);
 			}
 			const { from, to, cc, subject } = line.headers;
@@ -154,13 +154,13 @@ export function openApplier(database: Database, totals: Totals): Applier {
 	function applyControl(word: ControlWord, bid: number): void {
 		const { type, account, folder, path, ...file } = word;
 		statements.takeGone.row('control', account, folder ?? '', path);
-		statements.setControl.run(accountId(account), folder ?? '', path, JSON.stringify(file), bid);
+		statements.setControl.run(accountId(account), folder ?? '', path, factsColumn(file), bid);
 	}
 
 	function applyFolder(word: FolderWord, bid: number): void {
 		const { type, account, folder, ...facts } = word;
 		statements.takeGone.row('folder', account, folder, '');
-		statements.setFolder.run(JSON.stringify(facts), bid, folderId(account, folder));
+		statements.setFolder.run(factsColumn(facts), bid, folderId(account, folder));
 	}
 
 	function applyWord(word: Exclude<Word, PlacedWord>, bid: number): void {

@@ -20,6 +20,11 @@ export function flagsOf(bits: number): Flag[] {
 	return FLAGS.filter((_, index) => (bits & (1 << index)) !== 0);
 }
 
+/** An object as one column: JSON with its keys in order, so that the same facts give the same text. */
+export function factsColumn(facts: object): string {
+	return JSON.stringify(Object.fromEntries(Object.entries(facts).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
 /** Keywords as one column: JSON, or empty for none. */
 export function keywordsColumn(keywords: readonly string[]): string {
 	return keywords.length === 0 ? '' : JSON.stringify(keywords);

@@ -18,7 +18,7 @@ import {
 	verify,
 } from '../archive/index.ts';
 import { openFiles } from '../platform/index.ts';
-import { openMaildirMessage, openMaildirSource, parseSourceSpec } from '../sources/index.ts';
+import { openMaildirMessage, openMaildirSource } from '../sources/index.ts';
 import type { Services } from './services.ts';
 
 /** The parts that the program runs with. */
@@ -28,7 +28,7 @@ export function compose(): Services {
 		defaultBundles: DEFAULT_BUNDLES,
 		openArchive,
 		openWorkers: ({ jobs, script }) => openWorkers({ jobs, script, open: openMaildirMessage }),
-		openSource: (spec, options) => openMaildirSource(parseSourceSpec(spec), options),
+		openSource: openMaildirSource,
 		pack,
 		plan,
 		status,

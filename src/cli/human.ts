@@ -38,6 +38,13 @@ const REASONS: Readonly<Record<Reason, string>> = {
 	'date-in-future': 'dated in the future',
 };
 
+const DAY = 24 * 3600 * 1000;
+
+/** Periods are compared with each other, so all of them are days where they can be. */
+function formatPeriod(milliseconds: number): string {
+	return milliseconds > 0 && milliseconds % DAY === 0 ? `${milliseconds / DAY}d` : formatDuration(milliseconds);
+}
+
 export function* drawPlan(result: PlanResult): Generator<string> {
 	const { policy } = result;
 	const what = `${countOf(result.messages, 'message')} (${formatSize(result.bytes)})`;
@@ -54,7 +61,7 @@ export function* drawPlan(result: PlanResult): Generator<string> {
 			{ title: '' },
 		],
 		rows: result.rows.map((row) => [
-			formatDuration(row.quietPeriod),
+			formatPeriod(row.quietPeriod),
 			formatCount(row.sealedMessages),
 			formatSize(row.sealedBytes),
 			formatCount(row.volatileMessages),
@@ -64,7 +71,7 @@ export function* drawPlan(result: PlanResult): Generator<string> {
 	});
 	yield '';
 	const never = policy.never.length === 0 ? 'no folder is exempt' : `never ${policy.never.map(printable).join(', ')}`;
-	yield `Under the policy in force (quiet ${formatDuration(policy.quietPeriod)}, unread ${formatDuration(policy.unreadPeriod)}, ${never}):`;
+	yield `Under the policy in force (quiet ${formatPeriod(policy.quietPeriod)}, unread ${formatPeriod(policy.unreadPeriod)}, ${never}):`;
 	yield* drawTable({
 		titles: true,
 		columns: [{ title: 'BECOMES' }, { title: 'MESSAGES', align: 'right' }, { title: 'BYTES', align: 'right' }, { title: 'BECAUSE IT IS' }],

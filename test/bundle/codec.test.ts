@@ -60,7 +60,7 @@ describe('decodeItem()', () => {
 		['wrong-size', 'is shorter than what was stored as it is', Buffer.from('abc'), 'none', 2],
 		['wrong-size', 'is longer than the content', stored, 'gzip', TEXT.length + 1],
 		['too-large', 'is shorter than the content', stored, 'gzip', TEXT.length - 1],
-		['too-large', 'is what a bomb claims in its trailer', lying(100), 'gzip', 100],
+		['bad-gzip', 'is what a bomb claims in its trailer', lying(100), 'gzip', 100],
 		['too-large', 'is less than a bomb claims in its trailer', lying(10_000_000), 'gzip', 100],
 	] as const)('says %s where the size %s', (code, _reason, bytes, codec, size) => {
 		expect(() => decodeItem(bytes, { codec, size })).toThrow(damage(code));

@@ -41,13 +41,19 @@ export function messageLine(id: MessageId, codec: Codec, size: number): Manifest
 	return { type: 'message', id, size, codec, attachments: [], headers: { subject: `Nachricht ${id.slice(0, 4)} ☃` } };
 }
 
+/** Bytes that do not compress. */
+export function noise(length: number): Buffer {
+	const bytes = Buffer.alloc(length);
+	let state = 1;
+	for (let index = 0; index < length; index++) {
+		state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+		bytes[index] = state >>> 16;
+	}
+	return bytes;
+}
+
 /** Mails of every odd kind: empty, one byte, NULs, zip records, incompressible, long. */
 export function oddMails(): Uint8Array[] {
-	const noise = Buffer.alloc(5000);
-	for (let index = 0, state = 1; index < noise.length; index++) {
-		state = (state * 1103515245 + 12345) % 2147483648;
-		noise[index] = state >>> 16;
-	}
 	return [
 		Buffer.alloc(0),
 		Buffer.from('x'),
@@ -55,7 +61,7 @@ export function oddMails(): Uint8Array[] {
 		Buffer.from('PK\x05\x06'),
 		Buffer.concat([Buffer.from([0x50, 0x4b, 5, 6]), Buffer.alloc(18)]),
 		Buffer.from('PK\x03\x04'.repeat(50)),
-		noise,
+		noise(5000),
 		Buffer.alloc(200_000),
 		Buffer.from('Subject: Grüße 🎉\r\n\r\nHallo\r\n'),
 	];

@@ -14,29 +14,35 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeTree } from '../../bench/tree.ts';
 import { compareTreeStates, readTreeState } from './tree-state.ts';
 
 let base = '';
+let account = '';
 let top = '';
 
-beforeEach(() => {
+beforeAll(() => {
 	base = mkdtempSync(join(tmpdir(), 'mailseal-judge-test-'));
-	const { accounts } = makeTree({
+	account = makeTree({
 		root: join(base, 'before'),
 		seed: 1,
 		accounts: 1,
 		messages: 60,
 		bytes: 'small',
 		domain: 'example.org',
-		now: Date.UTC(2026, 10, 23),
-	});
-	cpSync(join(base, 'before'), join(base, 'after'), { recursive: true, preserveTimestamps: true });
-	top = join(base, 'after', accounts[0] ?? '', 'Maildir');
+		now: Date.UTC(2026, 5, 1),
+	}).accounts.join();
 });
 
-afterEach(() => rmSync(base, { recursive: true, force: true }));
+beforeEach(() => {
+	cpSync(join(base, 'before'), join(base, 'after'), { recursive: true, preserveTimestamps: true });
+	top = join(base, 'after', account, 'Maildir');
+});
+
+afterEach(() => rmSync(join(base, 'after'), { recursive: true, force: true }));
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 function differences(): string[] {
 	return compareTreeStates(readTreeState(join(base, 'before')), readTreeState(join(base, 'after')));
@@ -49,10 +55,10 @@ function firstMessage(): string {
 describe('compareTreeStates()', () => {
 	test('finds nothing between a tree and its copy, nor where the accounts lie without a Maildir level', () => {
 		expect(differences()).toEqual([]);
-		const account = join(top, '..');
+		const folder = join(top, '..');
 		renameSync(top, join(base, 'Maildir'));
-		rmSync(account, { recursive: true });
-		renameSync(join(base, 'Maildir'), account);
+		rmSync(folder, { recursive: true });
+		renameSync(join(base, 'Maildir'), folder);
 		expect(differences()).toEqual([]);
 	});
 

@@ -4,42 +4,39 @@ const BLOCK_MAGIC = 0x3141_5926_5359;
 const END_MAGIC = 0x1772_4538_5090;
 const GROUP = 50;
 const MAX_CODE_LENGTH = 20;
-const RUN_A = 0;
-const RUN_B = 1;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 	let value = byte << 24;
-	for (let bit = 0; bit < 8; bit++) value = value & 0x8000_0000 ? (value << 1) ^ 0x04c1_1db7 : value << 1;
-	return value >>> 0;
+	for (let bit = 0; bit < 8; bit++) value = value < 0 ? (value << 1) ^ 0x04c1_1db7 : value << 1;
+	return value;
 });
 
-/** Undoes bzip2, any number of streams, and checks every checksum. Throws BrokenStream. */
+/** Undoes bzip2, any number of streams, and checks every block's checksum. Throws BrokenStream. */
 export function bunzip2(bytes: Uint8Array, limit: number): Buffer {
 	const bits = new BitReader(bytes);
 	const pieces: Buffer[] = [];
 	let left = limit;
-	while (bits.bytesLeft > 0) {
-		if (bits.read(24) !== 0x42_5a68) throw new BrokenStream('no bzip2 stream starts here');
-		const blockSize = (bits.read(8) - 0x30) * 100_000;
-		if (blockSize < 100_000 || blockSize > 900_000) throw new BrokenStream('a bzip2 block size that does not exist');
-		let combined = 0;
+	while (!bits.atEnd()) {
+		check(bits.read(24) === 0x42_5a68, 'no bzip2 stream starts here');
+		const level = bits.read(8) - 0x30;
+		check(level >= 1 && level <= 9, 'a bzip2 block size that does not exist');
 		for (;;) {
 			const magic = bits.read(24) * 0x100_0000 + bits.read(24);
 			const stored = bits.read(16) * 0x1_0000 + bits.read(16);
-			if (magic === END_MAGIC) {
-				if (stored !== combined) throw new BrokenStream('a bzip2 checksum differs');
-				break;
-			}
-			if (magic !== BLOCK_MAGIC) throw new BrokenStream('no bzip2 block starts here');
-			const block = expandRuns(decodeBlock(bits, blockSize), left);
-			if (checksum(block) !== stored) throw new BrokenStream('a bzip2 checksum differs');
-			combined = (((combined << 1) | (combined >>> 31)) ^ stored) >>> 0;
+			if (magic === END_MAGIC) break;
+			check(magic === BLOCK_MAGIC, 'no bzip2 block starts here');
+			const block = expandRuns(decodeBlock(bits, level * 100_000), left);
+			check(checksum(block) === stored, 'a bzip2 checksum differs');
 			left -= block.length;
 			pieces.push(block);
 		}
 		bits.toNextByte();
 	}
 	return Buffer.concat(pieces);
+}
+
+function check(condition: boolean, text: string): void {
+	if (!condition) throw new BrokenStream(text);
 }
 
 class BitReader {
@@ -52,121 +49,92 @@ class BitReader {
 		this.#bytes = bytes;
 	}
 
-	get bytesLeft(): number {
-		return this.#bytes.length - this.#position;
-	}
-
 	/** Up to 24 bits, the highest first. */
 	read(count: number): number {
-		while (this.#count < count) {
-			const byte = this.#bytes[this.#position++];
-			if (byte === undefined) throw new BrokenStream('bzip2 data is cut off');
-			this.#held = ((this.#held << 8) | byte) >>> 0;
-			this.#count += 8;
+		for (; this.#count < count; this.#count += 8) {
+			check(this.#position < this.#bytes.length, 'bzip2 data is cut off');
+			this.#held = (this.#held << 8) | (this.#bytes[this.#position++] ?? 0);
 		}
 		this.#count -= count;
 		return (this.#held >>> this.#count) & ((1 << count) - 1);
 	}
 
+	/** Fewer than eight bits are held between two reads. */
 	toNextByte(): void {
-		this.#count -= this.#count % 8;
+		this.#count = 0;
 	}
-}
 
-/** A Huffman code by canonical rank: for each length the last code, and where its symbols start. */
-interface Code {
-	readonly last: Int32Array;
-	readonly first: Int32Array;
-	readonly symbols: Uint16Array;
+	atEnd(): boolean {
+		return this.#position === this.#bytes.length;
+	}
 }
 
 /** One block before the runs are expanded. */
 function decodeBlock(bits: BitReader, blockSize: number): Uint8Array {
-	if (bits.read(1) === 1) throw new BrokenStream('a randomised bzip2 block, which no program has written since 1997');
+	check(bits.read(1) === 0, 'a randomised bzip2 block, which no program has written since 1997');
 	const origin = bits.read(24);
-	const front: number[] = [];
-	const ranges = bits.read(16);
-	for (let range = 0; range < 16; range++) {
-		if (((ranges >> (15 - range)) & 1) === 0) continue;
-		const used = bits.read(16);
-		for (let low = 0; low < 16; low++) if ((used >> (15 - low)) & 1) front.push(range * 16 + low);
-	}
-	if (front.length === 0) throw new BrokenStream('a bzip2 block without symbols');
+	const front = setBits(bits.read(16)).flatMap((high) => setBits(bits.read(16)).map((low) => high * 16 + low));
+	check(front.length > 0, 'a bzip2 block without symbols');
 	const end = front.length + 1;
 	const tableCount = bits.read(3);
 	const selectors = readSelectors(bits, tableCount);
 	const codes = Array.from({ length: tableCount }, () => readCode(bits, end + 1));
-
 	const column = new Uint8Array(blockSize);
 	let size = 0;
-	let run = 0;
 	let weight = 1;
 	for (let position = 0; ; position++) {
-		const code = codes[selectors[Math.floor(position / GROUP)] ?? -1];
-		if (code === undefined) throw new BrokenStream('a bzip2 block is longer than its selectors say');
-		const symbol = readSymbol(bits, code);
-		if (symbol === RUN_A || symbol === RUN_B) {
-			run += weight << symbol;
-			weight <<= 1;
-			if (run > blockSize) throw new BrokenStream('a bzip2 run longer than its block');
-			continue;
-		}
-		if (size + run + (symbol === end ? 0 : 1) > blockSize) throw new BrokenStream('a bzip2 block that is too long');
-		column.fill(front[0] ?? 0, size, size + run);
-		size += run;
-		run = 0;
-		weight = 1;
-		if (symbol === end) break;
-		const [byte] = front.splice(symbol - 1, 1);
-		if (byte === undefined) throw new BrokenStream('a bzip2 symbol that does not exist');
-		front.unshift(byte);
-		column[size++] = byte;
+		const symbol = readSymbol(bits, codes[selectors[Math.floor(position / GROUP)] ?? -1]);
+		if (symbol === end) return untransform(column.subarray(0, size), origin);
+		if (symbol > 1) front.unshift(...front.splice(symbol - 1, 1));
+		// Symbols 0 and 1 are digits of a run's length, in a number system with the digits one and two.
+		const count = symbol > 1 ? 1 : weight << symbol;
+		weight = symbol > 1 ? 1 : weight << 1;
+		check(size + count <= blockSize, 'a bzip2 block that is too long');
+		column.fill(front[0] ?? 0, size, size + count);
+		size += count;
 	}
-	return untransform(column.subarray(0, size), origin);
+}
+
+/** Which of sixteen bits are set. */
+function setBits(map: number): readonly number[] {
+	return Array.from({ length: 16 }, (_, index) => index).filter((index) => (map >> (15 - index)) & 1);
 }
 
 /** Which code each group of fifty symbols uses, moved to front. */
-function readSelectors(bits: BitReader, tableCount: number): Uint8Array {
+function readSelectors(bits: BitReader, tableCount: number): readonly number[] {
 	const count = bits.read(15);
-	if (tableCount < 2 || tableCount > 6 || count === 0) throw new BrokenStream('a bzip2 block without tables');
+	check(tableCount >= 2 && tableCount <= 6 && count > 0, 'a bzip2 block without tables');
 	const front = Array.from({ length: tableCount }, (_, index) => index);
-	return Uint8Array.from({ length: count }, () => {
+	return Array.from({ length: count }, () => {
 		let rank = 0;
-		while (bits.read(1) === 1) if (++rank >= tableCount) throw new BrokenStream('a bzip2 table that does not exist');
-		const [table = 0] = front.splice(rank, 1);
-		front.unshift(table);
-		return table;
+		while (bits.read(1) === 1) rank++;
+		check(rank < tableCount, 'a bzip2 table that does not exist');
+		front.unshift(...front.splice(rank, 1));
+		return front[0] ?? 0;
 	});
 }
 
-function readCode(bits: BitReader, symbolCount: number): Code {
-	const lengths: number[] = [];
+/** Symbols by their Huffman code, with a 1 in front of it that tells `01` from `001`. */
+function readCode(bits: BitReader, symbolCount: number): ReadonlyMap<number, number> {
 	let length = bits.read(5);
-	for (let symbol = 0; symbol < symbolCount; symbol++) {
+	const lengths = Array.from({ length: symbolCount }, () => {
 		while (bits.read(1) === 1) length += bits.read(1) === 1 ? -1 : 1;
-		if (length < 1 || length > MAX_CODE_LENGTH) throw new BrokenStream('a bzip2 code that is too long');
-		lengths.push(length);
-	}
-	const last = new Int32Array(MAX_CODE_LENGTH + 1).fill(-1);
-	const first = new Int32Array(MAX_CODE_LENGTH + 1);
-	const symbols: number[] = [];
+		check(length >= 1 && length <= MAX_CODE_LENGTH, 'a bzip2 code length that does not exist');
+		return length;
+	});
+	const code = new Map<number, number>();
 	let next = 0;
-	for (let bit = 1; bit <= MAX_CODE_LENGTH; bit++) {
-		next <<= 1;
-		first[bit] = next - symbols.length;
-		for (const [symbol, own] of lengths.entries()) if (own === bit) symbols.push(symbol);
-		next = symbols.length + (first[bit] ?? 0);
-		last[bit] = next - 1;
+	for (let bit = 1; bit <= MAX_CODE_LENGTH; bit++, next <<= 1) {
+		for (const [symbol, own] of lengths.entries()) if (own === bit) code.set((1 << bit) | next++, symbol);
 	}
-	return { last, first, symbols: Uint16Array.from(symbols) };
+	return code;
 }
 
-function readSymbol(bits: BitReader, code: Code): number {
-	let value = 0;
+function readSymbol(bits: BitReader, code: ReadonlyMap<number, number> | undefined): number {
+	let value = 1;
 	for (let length = 1; length <= MAX_CODE_LENGTH; length++) {
 		value = (value << 1) | bits.read(1);
-		if (value > (code.last[length] ?? -1)) continue;
-		const symbol = code.symbols[value - (code.first[length] ?? 0)];
+		const symbol = code?.get(value);
 		if (symbol !== undefined) return symbol;
 	}
 	throw new BrokenStream('a bzip2 code that does not exist');
@@ -174,58 +142,43 @@ function readSymbol(bits: BitReader, code: Code): number {
 
 /** The inverse of the Burrows-Wheeler transform. */
 function untransform(column: Uint8Array, origin: number): Uint8Array {
-	if (origin >= column.length) throw new BrokenStream('a bzip2 block that starts outside itself');
+	check(origin < column.length, 'a bzip2 block that starts outside itself');
 	const starts = new Uint32Array(257);
 	for (const byte of column) starts[byte + 1] = (starts[byte + 1] ?? 0) + 1;
-	for (let byte = 0; byte < 256; byte++) starts[byte + 1] = (starts[byte + 1] ?? 0) + (starts[byte] ?? 0);
+	for (let byte = 1; byte <= 256; byte++) starts[byte] = (starts[byte] ?? 0) + (starts[byte - 1] ?? 0);
 	const next = new Uint32Array(column.length);
 	for (const [index, byte] of column.entries()) {
-		const place = starts[byte] ?? 0;
-		next[place] = index;
-		starts[byte] = place + 1;
+		next[starts[byte] ?? 0] = index;
+		starts[byte] = (starts[byte] ?? 0) + 1;
 	}
-	const out = new Uint8Array(column.length);
-	let position = next[origin] ?? 0;
-	for (let index = 0; index < out.length; index++) {
-		out[index] = column[position] ?? 0;
+	let position = origin;
+	return column.map(() => {
 		position = next[position] ?? 0;
-	}
-	return out;
+		return column[position] ?? 0;
+	});
 }
 
 /** After four equal bytes one byte says how many more follow. */
 function expandRuns(block: Uint8Array, limit: number): Buffer {
+	let out = Buffer.allocUnsafe(block.length * 2);
 	let size = 0;
-	function walk(emit: (byte: number, count: number) => void): void {
-		let equal = 0;
-		let before = -1;
-		for (const byte of block) {
-			if (equal === 4) {
-				emit(before, byte);
-				equal = 0;
-				before = -1;
-				continue;
-			}
-			equal = byte === before ? equal + 1 : 1;
-			before = byte;
-			emit(byte, 1);
-		}
-	}
-	walk((_byte, count) => {
+	let equal = 0;
+	let before = 0;
+	for (const byte of block) {
+		const count = equal === 4 ? byte : 1;
+		check(size + count <= limit, 'bzip2 data that would grow beyond the limit');
+		if (size + count > out.length) out = Buffer.concat([out], out.length * 2 + count);
+		if (equal === 4) out.fill(before, size, size + count);
+		else out[size] = byte;
 		size += count;
-	});
-	if (size > limit) throw new BrokenStream('bzip2 data that would grow beyond the limit');
-	const out = Buffer.allocUnsafe(size);
-	let position = 0;
-	walk((byte, count) => {
-		out.fill(byte, position, position + count);
-		position += count;
-	});
-	return out;
+		equal = equal === 4 ? 0 : equal > 0 && byte === before ? equal + 1 : 1;
+		before = byte;
+	}
+	return out.subarray(0, size);
 }
 
 function checksum(bytes: Uint8Array): number {
-	let value = 0xffff_ffff;
+	let value = -1;
 	for (const byte of bytes) value = (value << 8) ^ (CRC_TABLE[(value >>> 24) ^ byte] ?? 0);
 	return ~value >>> 0;
 }

@@ -74,10 +74,10 @@ function characterLength(bytes: Buffer, position: number): number {
 	return 0;
 }
 
-function unescapeBytes(text: string, escape: RegExp): DiskPath {
+function unescapeBytes(text: string, pattern: RegExp): DiskPath {
 	const pieces: Buffer[] = [];
 	let position = 0;
-	for (const match of text.matchAll(escape)) {
+	for (const match of text.matchAll(pattern)) {
 		pieces.push(Buffer.from(text.slice(position, match.index)), Buffer.from(match[1] ?? '', 'hex'));
 		position = match.index + match[0].length;
 	}
