@@ -10,7 +10,7 @@ const report = liveOneDay({
 	root: textOption(options, 'root', 'mailseal-tree'),
 	seed: numberOption(options, 'seed', 1),
 	day,
-	now: parseInstant(textOption(options, 'born', '2026-11-23T02:00:00Z')) + day * DAY,
+	now: parseInstant(textOption(options, 'born', '2026-06-01T02:00:00Z')) + day * DAY,
 	churn: numberOption(options, 'churn-per-mille', 10) / 1000,
 	bytes: textOption(options, 'bytes', 'small') === 'small' ? 'small' : 'real-life',
 });

@@ -11,7 +11,7 @@ const tree = makeTree({
 	messages: numberOption(options, 'messages', 4000),
 	bytes: textOption(options, 'bytes', 'real-life') === 'small' ? 'small' : 'real-life',
 	domain: textOption(options, 'domain', 'example.org').split(','),
-	now: parseInstant(textOption(options, 'now', '2026-11-23T02:00:00Z')),
+	now: parseInstant(textOption(options, 'now', '2026-06-01T02:00:00Z')),
 });
 const seconds = Number(process.hrtime.bigint() - started) / 1e9;
 console.log(JSON.stringify({ ...tree, accounts: tree.accounts.length, seconds }, null, '\t'));

@@ -68,7 +68,9 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	});
 	const dropped = await writeTonight({ archive, catalog, request, workers, writer, scan: seen, tally, findings });
 	await Promise.all(proofs);
-	for (const id of dropped) catalog.drop(id);
+	// What is alive in a folded bundle may make the very same bundle again.
+	const written = new Set(writer.written.map((ref) => ref.id));
+	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
 	const bundles = catalog.bundles();
 	const totals = catalog.totals();

@@ -32,7 +32,7 @@ A bundle is a zip file without compression of its own; "unzip" and every file ma
 
     messages/ab/<id>.eml       one message, exactly as it was; ".eml.gz" is the same compressed: use gunzip
     messages/ab/<id>.recipe    a message whose attachments lie apart (newer archives only): one line of JSON that
-                               says how to put it together, then the rest of its bytes; ".recipe.gz": the same compressed
+                               says how to put it together, then the rest of its bytes; ".recipe.gz": compressed
     attachments/ab/<id>        an attachment, decoded; ".gz" is the same compressed (newer archives only)
     manifest.ndjson.gz         what the bundle says: gunzip it and read it with any text program, one JSON object a line
 

@@ -189,7 +189,7 @@ function inPieces(bytes: Uint8Array): StreamedBytes {
 
 /** A stream over an item that fails where the item is not what it promised to be; the headers are written by then. */
 function openReader(name: string, item: StreamedBytes): Readable {
-	const iterator = item.chunks()[Symbol.iterator]();
+	let iterator: Iterator<Uint8Array> | undefined;
 	let length = 0;
 	let crc = 0;
 	function changed(found: string): MailsealError {
@@ -198,6 +198,7 @@ function openReader(name: string, item: StreamedBytes): Readable {
 		});
 	}
 	function next(): Uint8Array | null {
+		iterator ??= item.chunks()[Symbol.iterator]();
 		for (;;) {
 			const { value, done } = iterator.next();
 			if (done === true) {
@@ -220,7 +221,7 @@ function openReader(name: string, item: StreamedBytes): Readable {
 			}
 		},
 		destroy(error, done) {
-			iterator.return?.();
+			iterator?.return?.();
 			done(error);
 		},
 	});

@@ -207,6 +207,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 					ref.size,
 					position,
 					tenant === undefined ? null : tenantOf((tenant as PlacedWord).account),
+					lines.filter((line) => line.type !== 'message').length,
 				)?.[0],
 			);
 			const known = new Map<MessageId, [number, number]>();
@@ -224,8 +225,8 @@ function prepareAll(database: Database) {
 	return {
 		lastPosition: sql('SELECT max(position) FROM bundle'),
 		setBundle: sql(
-			`INSERT INTO bundle(id, sealed, size, position, tenant) VALUES (?, ?, ?, ?, ?)
-			 ON CONFLICT(id) DO UPDATE SET position = excluded.position RETURNING bid`,
+			`INSERT INTO bundle(id, sealed, size, position, tenant, words) VALUES (?, ?, ?, ?, ?, ?)
+			 ON CONFLICT(id) DO UPDATE SET position = excluded.position, tenant = excluded.tenant, words = excluded.words RETURNING bid`,
 		),
 		findAccount: sql('SELECT aid FROM account WHERE name = ?'),
 		addAccount: sql('INSERT INTO account(name, tenant) VALUES (?, ?)'),

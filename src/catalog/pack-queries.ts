@@ -59,7 +59,11 @@ export interface WaitingTotal {
 /** How much of a volatile bundle the present state still needs. */
 export interface Liveness {
 	readonly bundle: BundleId;
-	readonly size: number;
+	/** Messages with their stored bytes, and words: all that it holds, and what is alive of it. */
+	readonly messages: number;
+	readonly bytes: number;
+	readonly words: number;
+	readonly liveMessages: number;
 	readonly liveBytes: number;
 	readonly liveWords: number;
 }
@@ -217,7 +221,9 @@ export function packQueries(database: Database) {
 		liveness(): Liveness[] {
 			const rows = database
 				.prepare(
-					`SELECT b.id, b.size,
+					`SELECT b.id, b.words,
+					   (SELECT count(*) FROM copy c WHERE c.bid = b.bid), (SELECT coalesce(sum(c.length), 0) FROM copy c WHERE c.bid = b.bid),
+					   (SELECT count(*) FROM copy c WHERE c.bid = b.bid AND ${LIVE_COPY}),
 					   (SELECT coalesce(sum(c.length), 0) FROM copy c WHERE c.bid = b.bid AND ${LIVE_COPY}),
 					   (SELECT count(*) FROM placement p WHERE p.bid = b.bid AND p.sealed = 0)
 					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
@@ -225,11 +231,14 @@ export function packQueries(database: Database) {
 					 FROM bundle b WHERE b.sealed = 0 AND b.position IS NOT NULL ORDER BY b.position`,
 				)
 				.rows();
-			return [...rows].map(([id, size, bytes, words]) => ({
+			return [...rows].map(([id, words, messages, bytes, liveMessages, liveBytes, liveWords]) => ({
 				bundle: parseBundleId(hashOf(id)),
-				size: Number(size),
-				liveBytes: Number(bytes),
-				liveWords: Number(words),
+				messages: Number(messages),
+				bytes: Number(bytes),
+				words: Number(words),
+				liveMessages: Number(liveMessages),
+				liveBytes: Number(liveBytes),
+				liveWords: Number(liveWords),
 			}));
 		},
 

@@ -11,7 +11,7 @@ CREATE TABLE snapshot(name TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
 
 -- Every bundle that a snapshot names; position is null where the present one does not.
 CREATE TABLE bundle(
-  bid INTEGER PRIMARY KEY, id BLOB UNIQUE, sealed INTEGER, size INTEGER, position INTEGER UNIQUE, tenant TEXT);
+  bid INTEGER PRIMARY KEY, id BLOB UNIQUE, sealed INTEGER, size INTEGER, position INTEGER UNIQUE, tenant TEXT, words INTEGER);
 
 CREATE TABLE account(aid INTEGER PRIMARY KEY, name TEXT UNIQUE, tenant TEXT, source TEXT, layout TEXT, bid INTEGER, signature TEXT);
 

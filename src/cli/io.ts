@@ -1,6 +1,5 @@
 import { availableParallelism, homedir } from 'node:os';
 import { systemCode } from '../domain/index.ts';
-import { asMailsealError } from '../platform/index.ts';
 
 /** Where output goes. */
 export interface Sink {
@@ -52,7 +51,8 @@ function openSink(stream: NodeJS.WriteStream, options: { readonly name: string; 
 					if (!error) return resolve();
 					closed = true;
 					if (systemCode(error) === 'EPIPE') return resolve();
-					reject(asMailsealError(error, 'write to', options.name));
+					// Loaded here only, since it brings SQLite with it and every start would pay for that.
+					import('../platform/index.ts').then((platform) => reject(platform.asMailsealError(error, 'write to', options.name)), reject);
 				});
 			});
 		},

@@ -58,8 +58,9 @@ function dress(descriptor: number, file: Pick<NewFile, 'date' | 'mode' | 'owner'
 	if (file.owner !== null) fchownSync(descriptor, ...file.owner);
 	fchmodSync(descriptor, file.mode & 0o777);
 	if (file.date !== null) {
-		// Seconds as a double are a fraction of a microsecond off: half a microsecond more keeps the millisecond.
-		const seconds = file.date % 1000 === 0 ? file.date / 1000 : file.date / 1000 + 5e-7;
+		// Seconds as a double are a fraction of a microsecond off: half a microsecond away from 1970 keeps the whole milliseconds.
+		// As text, since Node takes a negative number for the present.
+		const seconds = String(file.date % 1000 === 0 ? file.date / 1000 : file.date / 1000 + Math.sign(file.date) * 5e-7);
 		futimesSync(descriptor, seconds, seconds);
 	}
 }

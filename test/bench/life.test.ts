@@ -155,7 +155,7 @@ describe('liveOneDay()', () => {
 				for (const [name, folder] of readTreeState(root)) expectValid(name, folder);
 				rmSync(root, { recursive: true });
 			}),
-			{ seed: 11, numRuns: process.env.SLOW ? 200 : 8 },
+			{ seed: 11, numRuns: process.env.SLOW ? 200 : 5 },
 		);
 	});
 });

@@ -182,6 +182,27 @@ describe('BundleDraft.write()', () => {
 		expect(log).toEqual(['closed']);
 	});
 
+	it('throws what a streamed item throws when it is opened, also behind another', async () => {
+		const failure = new Error('no such file');
+		const broken: StreamedBytes = {
+			length: 1,
+			crc32: 0,
+			chunks() {
+				throw failure;
+			},
+		};
+		const ids = [messageId(mail), messageId(Buffer.from('b'))] as const;
+		const draft = composeBundle({
+			kind: 'messages',
+			messages: [
+				{ id: ids[0], codec: 'none', stored: streamed(mail) },
+				{ id: ids[1], codec: 'none', stored: broken },
+			],
+			lines: [messageLine(ids[0], 'none', mail.length), messageLine(ids[1], 'none', 1)],
+		});
+		await expect(written(draft)).rejects.toBe(failure);
+	});
+
 	it('throws what the sink throws, at whichever call, and closes the streamed item', async () => {
 		const big = Buffer.alloc(400_000, 'mail ');
 		const log: string[] = [];

@@ -1,4 +1,4 @@
-import { lchownSync, symlinkSync } from 'node:fs';
+import { lchownSync, lutimesSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
@@ -34,6 +34,8 @@ export function makeControl(root: string, plan: ControlPlan): ControlState {
 		try {
 			symlinkSync(plan.link, held.path(plan.name));
 			if (plan.owner !== null) lchownSync(held.path(plan.name), ...plan.owner);
+			// As text, since Node takes a negative number for the present.
+			if (plan.date !== null) lutimesSync(held.path(plan.name), String(plan.date / 1000), String(plan.date / 1000));
 		} catch (error) {
 			if (systemCode(error) !== 'EEXIST') throw asMailsealError(error, 'write', join(held.shown, plan.name));
 		}

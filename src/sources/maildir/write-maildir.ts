@@ -57,6 +57,10 @@ function planAccount(request: Request): AccountPlan {
 	function makeAndNote(control: ControlPlan): void {
 		if (makeControl(root, control) === 'different') kept.push(keptControl(control));
 	}
+	// Before the uid lists: a folder with one takes no index files, should this run be cut off between them.
+	for (const control of planControls(request, { folders, findings })) {
+		(control.name === 'dovecot-keywords' ? before : after).push(control);
+	}
 	for (const folder of folders) {
 		const plan = planFolder(root, folder);
 		for (const job of plan.jobs) jobs.push(job);
@@ -67,8 +71,6 @@ function planAccount(request: Request): AccountPlan {
 		const marker = markerOf(folder, layout);
 		if (marker !== null && lookAtControl(root, marker) === 'absent') before.push(marker);
 	}
-	for (const control of planControls(request, { folders, findings }))
-		(control.name === 'dovecot-keywords' ? before : after).unshift(control);
 	return {
 		account: mail.account.account,
 		folders: folders.length,
