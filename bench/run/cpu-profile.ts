@@ -34,7 +34,7 @@ export function readModules(bundle: string): (line: number) => string {
 	const modules: string[] = [];
 	let module = 'bundle start';
 	for (const line of readFileSync(bundle, 'utf8').split('\n')) {
-		module = /^\s*\/\/ ((?:src|node_modules)\/\S+)$/.exec(line)?.[1] ?? module;
+		module = /^\s*\/\/ (?:\S*?\/)?((?:src|node_modules)\/\S+)$/.exec(line)?.[1] ?? module;
 		modules.push(module);
 	}
 	return (line) => modules[line] ?? 'bundle start';

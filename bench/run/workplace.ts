@@ -32,8 +32,9 @@ export function openWorkplace(options: Options): Workplace {
 
 /** The tree of these options: of an earlier run, or made now. Must not be changed: live in a copy. */
 export function openTree(workplace: Workplace, options: Pick<TreeOptions, 'accounts' | 'messages' | 'bytes'>): Tree {
-	const wanted = { ...options, seed: 1, domain: 'example.org', now: NOW };
-	const name = `tree-${options.bytes ?? 'real-life'}-${options.messages}-${options.accounts}`;
+	const { accounts, messages, bytes = 'real-life' } = options;
+	const wanted = { accounts, messages, bytes, seed: 1, domain: 'example.org', now: NOW };
+	const name = `tree-${bytes}-${messages}-${accounts}`;
 	const root = join(workplace.folder, name);
 	const marker = `${root}.json`;
 	const fingerprint = createHash('sha256')

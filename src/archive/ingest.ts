@@ -44,6 +44,9 @@ export interface IngestRequest {
 
 const BATCH_MESSAGES = 64;
 const BATCH_BYTES = 2 * 1024 * 1024;
+/** Read ahead while a bundle is being written, so that the threads do not wait for it. Bytes, and batches for each that may run at once. */
+const AHEAD_BYTES = 32 * 1024 * 1024;
+const AHEAD_BATCHES = 12;
 /** How often a message that was renamed while we came is looked for again. */
 const TRIES = 5;
 
@@ -64,12 +67,13 @@ function* batches(incoming: Iterable<Incoming>): Iterable<Incoming[]> {
 /** Reads, hashes and compresses messages in threads; gives them in the order asked for. */
 export async function* ingestAll(incoming: Iterable<Incoming>, request: IngestRequest): AsyncIterable<Arrived | Absent> {
 	const { workers, compress, signal } = request;
-	const running: { batch: Incoming[]; items: Promise<readonly Ingested[]> }[] = [];
+	const running: { batch: Incoming[]; bytes: number; items: Promise<readonly Ingested[]> }[] = [];
+	let ahead = 0;
 	const source = batches(incoming)[Symbol.iterator]();
 	let ended = false;
 	try {
 		while (true) {
-			while (!ended && running.length < workers.width) {
+			while (!ended && (running.length < workers.width || (ahead < AHEAD_BYTES && running.length < workers.width * AHEAD_BATCHES))) {
 				const next = source.next();
 				if (next.done === true) {
 					ended = true;
@@ -80,10 +84,13 @@ export async function* ingestAll(incoming: Iterable<Incoming>, request: IngestRe
 				const items = workers.run({ type: 'ingest', paths, compress, limit: LARGE }).then((result) => result.items);
 				// Taken up below, in order; until then a failure must not count as unhandled.
 				items.catch(() => {});
-				running.push({ batch, items });
+				const bytes = batch.reduce((total, one) => total + one.placement.size, 0);
+				running.push({ batch, bytes, items });
+				ahead += bytes;
 			}
 			const first = running.shift();
 			if (first === undefined) return;
+			ahead -= first.bytes;
 			throwIfAborted(signal);
 			const items = await first.items;
 			for (const [index, one] of first.batch.entries()) {

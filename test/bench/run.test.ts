@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { countFiles } from '../../bench/run/bytes.ts';
 import { type CpuProfile, readModules, spentTime } from '../../bench/run/cpu-profile.ts';
 import { measure, measureShell, median, medianCost } from '../../bench/run/measure.ts';
+
+import { openTree, openWorkplace } from '../../bench/run/workplace.ts';
 
 const folders: string[] = [];
 
@@ -61,7 +63,7 @@ describe('countFiles()', () => {
 describe('spentTime()', () => {
 	test('gives time in Node and in V8 to the room that called it, and counts idleness apart', () => {
 		const bundle = join(emptyFolder(), 'program.cjs');
-		writeFileSync(bundle, 'start\n// src/bundle/zip.ts\nfunction zip\n// node_modules/yazl/index.js\nfunction yazl\n');
+		writeFileSync(bundle, 'start\n// src/bundle/zip.ts\nfunction zip\n// ../node_modules/yazl/src/index.js\nfunction yazl\n');
 		const frame = (id: number, options: { name: string; url?: string; line?: number; children?: number[] }) => ({
 			id,
 			callFrame: { functionName: options.name, url: options.url ?? '', lineNumber: options.line ?? -1 },
@@ -86,10 +88,29 @@ describe('spentTime()', () => {
 		expect(Object.fromEntries(spent.functions)).toEqual({
 			'src/bundle/zip.ts: zip': 1,
 			'node:fs: writeSync': 5,
-			'node_modules/yazl/index.js: (anonymous)': 4,
+			'node_modules/yazl/src/index.js: (anonymous)': 4,
 			'(garbage collector)': 6,
 			'node:internal/timers: tick': 7,
 		});
 		expect([spent.busy, spent.idle]).toEqual([23, 5]);
+	});
+});
+
+describe('openTree()', () => {
+	test('makes a tree once, again when it was cut off, and leaves it when the work is done', () => {
+		const dir = emptyFolder();
+		const workplace = openWorkplace(new Map([['dir', dir]]));
+		const { root } = openTree(workplace, { accounts: 2, messages: 20, bytes: 'small' });
+		const inode = () => statSync(root).ino;
+		const first = inode();
+		expect(openTree(workplace, { messages: 20, bytes: 'small', accounts: 2 }).root).toBe(root);
+		expect(inode()).toBe(first);
+		rmSync(`${root}.json`);
+		writeFileSync(join(root, 'left-over'), '');
+		openTree(workplace, { accounts: 2, messages: 20, bytes: 'small' });
+		expect(existsSync(join(root, 'left-over'))).toBe(false);
+		workplace.close();
+		expect(existsSync(workplace.scratch)).toBe(false);
+		expect(countFiles(root).files).toBeGreaterThan(20);
 	});
 });

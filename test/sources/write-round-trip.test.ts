@@ -76,6 +76,20 @@ function comparable(read: Read): unknown {
 	}));
 }
 
+function rename(read: Read, names: ReadonlyMap<string, string>): Read {
+	function renamed<Word extends { readonly folder?: FolderName }>(word: Word): Word {
+		const name = names.get(word.folder ?? '');
+		return name === undefined ? word : { ...word, folder: parseFolderName(name) };
+	}
+	const accounts = read.accounts.map((mail) => ({
+		...mail,
+		folders: mail.folders.map(renamed),
+		controls: mail.controls.map(renamed),
+		placements: mail.placements.map(renamed),
+	}));
+	return { ...read, accounts };
+}
+
 const data = sharedData('stores');
 
 function extract(name: string): string {
@@ -107,7 +121,9 @@ describe.skipIf(data === null)('a store that Dovecot wrote', () => {
 		expect(read.messages.size).toBeGreaterThan(50);
 		const to = emptyFolder();
 		mkdirSync(join(to, 'restored'));
-		expect(writeStore(read, { to: join(to, 'restored'), layout })).toEqual([]);
-		expect(comparable(await readStore(join(to, 'restored/{account}')))).toEqual(comparable(read));
+		// Dovecot's own name for a dot that Maildir++ cannot hold.
+		const renamed = layout === 'maildir++' ? [['v1.2 notes', 'v1\\2e2 notes'] as const] : [];
+		expect(writeStore(read, { to: join(to, 'restored'), layout })).toEqual(renamed.map(() => 'restore-folder-renamed'));
+		expect(comparable(await readStore(join(to, 'restored/{account}')))).toEqual(comparable(rename(read, new Map(renamed))));
 	});
 });

@@ -20,6 +20,7 @@ export interface AccountSearchRequest {
 /** Finds the accounts of a source. Throws `source-gone` where there is none, `permission` where none can be read. */
 export function findAccounts(request: AccountSearchRequest): AccountList {
 	const search = new AccountSearch(request.signal);
+	search.stopIfAborted(request.path);
 	if (hasPlaceholder(request.path)) search.byPattern(request.path);
 	else search.byPlace(request.path, request.account);
 	const accounts = search.accounts;
@@ -147,6 +148,11 @@ class AccountSearch {
 			text: `this store is not packed: "${other.root}" has the same account name "${account}"`,
 			hint: 'name the two as sources with account names of their own',
 		});
+	}
+
+	stopIfAborted(place: DiskPath): void {
+		if (!this.#signal.aborted) return;
+		throw new MailsealError('interrupted', `Cannot list accounts in "${shownPath(place)}": the run was interrupted`);
 	}
 
 	#entries(place: DiskPath): { entry: Entry; place: DiskPath }[] {

@@ -8,13 +8,23 @@ type Layout = AccountWord['layout'];
 /** Directories that every Maildir has: in an fs layout no folder can have their names. */
 const BOXES = new Set(['cur', 'new', 'tmp']);
 
-/** One level on disk. In an fs layout only a dot in front must be hidden; in Maildir++ every dot parts two levels. */
+/**
+ * A dot that the layout cannot hold, as Dovecot's listescape plugin writes it; without the plugin the folder opens under this
+ * name. (In modified UTF-7, `&AC4-`, Dovecot lists the folder and cannot open it: RFC 3501, 5.1.3 forbids to encode a dot.)
+ */
+const DOT = '\\2e';
+
+/** One level on disk. In Maildir++ every dot parts two levels; in an fs layout a dot in front hides a directory. */
 function encodeLevel(level: string, layout: Layout): string {
-	if (layout === 'maildir++') return encodeMailboxName(level);
-	const [first = '', ...others] = level.split('.');
-	const rest = others.map(encodeMailboxName).join('.');
-	if (first === '' && others.length > 0) return `${encodeMailboxName('.')}${rest}`;
-	return others.length === 0 ? encodeMailboxName(first) : `${encodeMailboxName(first)}.${rest}`;
+	const parts = level.split('.').map(encodeMailboxName);
+	return layout === 'maildir++' ? parts.join(DOT) : parts.join('.').replace(/^\./, () => DOT);
+}
+
+/** The folder that a directory stands for, as a reader without plugins sees it. */
+export function folderOfDirectory(levels: readonly string[], layout: Layout): string {
+	const [first] = levels;
+	if (first === undefined) return 'INBOX';
+	return (layout === 'maildir++' ? first.slice(1).split('.') : levels).map(decodeMailboxName).join('/');
 }
 
 /** The levels of a directory as a store spelled it, or null where it is not the spelling of this folder, or leads elsewhere. */
@@ -22,13 +32,12 @@ function ownLevels(word: Pick<FolderWord, 'folder' | 'dir'>, layout: Layout): re
 	if (word.dir === '') return word.folder === 'INBOX' ? [] : null;
 	if (layout === 'maildir++') {
 		if (!word.dir.startsWith('.') || !isPathLevel(word.dir)) return null;
-		const name = word.dir.slice(1).split('.').map(decodeMailboxName).join('/');
 		// A reader names a folder by its directory where another one has its name.
-		return name === word.folder || word.dir === word.folder ? [word.dir] : null;
+		return folderOfDirectory([word.dir], layout) === word.folder || word.dir === word.folder ? [word.dir] : null;
 	}
 	const levels = word.dir.split('/');
 	if (!levels.every((level) => isPathLevel(level) && !BOXES.has(level) && !level.startsWith('.'))) return null;
-	return levels.map(decodeMailboxName).join('/') === word.folder || word.dir === word.folder ? levels : null;
+	return folderOfDirectory(levels, layout) === word.folder || word.dir === word.folder ? levels : null;
 }
 
 /** The directory of a folder below its account's, level by level: none for INBOX. `own`: as the store itself spelled it. */

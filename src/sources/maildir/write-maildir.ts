@@ -7,7 +7,7 @@ import { lookAtFolder, makeFolder, ownerToGive } from '../write-destination.ts';
 import { lookAtControl, makeControl } from './make-controls.ts';
 import { type FolderMail, planFolder } from './plan-folder.ts';
 import { type ControlPlan, planControl } from './write-controls.ts';
-import { fitsDisk, folderDirectory } from './write-folders.ts';
+import { fitsDisk, folderDirectory, folderOfDirectory } from './write-folders.ts';
 import { convertSubscriptions } from './write-subscriptions.ts';
 
 type Layout = AccountWord['layout'];
@@ -131,6 +131,8 @@ function gatherFolders(request: Request, findings: Finding[]): readonly PlannedF
 			findings.push(refusedFolder(`${account}/${folder}`, { obstacle, count }));
 			continue;
 		}
+		if (!directory.own && folderOfDirectory(levels.slice(1), layout) !== folder)
+			findings.push(renamedFolder(`${account}/${folder}`, levels));
 		const own = controls.get(folder) ?? [];
 		const paths = new Map(own.map((control) => [control.path, control]));
 		folders.push({
@@ -244,6 +246,15 @@ function refusedFolder(subject: string, options: { readonly obstacle: string; re
 		subject,
 		text: `Cannot restore the folder and its ${options.count} messages: ${options.obstacle}`,
 		hint: 'restore into an empty folder',
+	};
+}
+
+function renamedFolder(subject: string, levels: readonly string[]): Finding {
+	return {
+		code: 'restore-folder-renamed',
+		severity: 'note',
+		subject,
+		text: `The folder is restored as "${levels.join('/')}": in this layout no directory can have its name`,
 	};
 }
 
