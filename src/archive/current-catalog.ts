@@ -1,9 +1,9 @@
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBundle } from '../bundle/index.ts';
 import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog/index.ts';
 import { type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
-import type { Lock } from '../platform/index.ts';
+import { type Lock, sizeOf } from '../platform/index.ts';
 import { bundlePath, CATALOG_FILE } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import { openRange } from './range.ts';
@@ -59,12 +59,18 @@ function lockUnlessBusy(archive: Archive, opened: Catalog | null): Lock | null {
 function openExisting(archive: Archive): Catalog | null {
 	const path = join(archive.dir, CATALOG_FILE);
 	if (!existsSync(path)) return null;
+	// A run that was cut off left the newest lines beside the file, where a copy does not see them.
+	if (!archive.writable && hasBytes(`${path}-wal`)) return null;
 	try {
 		return openCatalog(archive.writable ? { kind: 'file', path } : { kind: 'copy', path });
 	} catch (error) {
 		if (catalogDamage(error)) return null;
 		throw error;
 	}
+}
+
+function hasBytes(path: string): boolean {
+	return (sizeOf(path) ?? 0) > 0;
 }
 
 function isCurrent(catalog: Catalog, newest: ReadSnapshot | null): boolean {
@@ -218,10 +224,4 @@ export async function rebuild(
 
 function removeDatabase(path: string): void {
 	for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
-}
-
-/** Bytes of the catalog on disk. */
-export function catalogSize(archive: Archive): number {
-	const path = join(archive.dir, CATALOG_FILE);
-	return existsSync(path) ? statSync(path).size : 0;
 }

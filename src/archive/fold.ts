@@ -1,7 +1,7 @@
 import type { Catalog, Liveness } from '../catalog/index.ts';
-import type { BundleId, Word } from '../domain/index.ts';
+import type { BundleId, Finding } from '../domain/index.ts';
 import type { BundleBuilder } from './bundle-builder.ts';
-import { carriedBytes } from './seal.ts';
+import { carriedBytes, damageFinding } from './carry.ts';
 
 /** A volatile bundle of which less than this share is alive is folded into tonight's. */
 const LIVE_SHARE = 0.5;
@@ -28,18 +28,45 @@ function fullSize({ bytes, messages, words }: Liveness): number {
 	return bytes + messages * MESSAGE_BYTES + words * WORD_BYTES;
 }
 
-/** Puts what is alive in the folded bundles into `builder`, as it stands; `flush` is called when the bundle is full. */
+/**
+ * Puts what is alive in the folded bundles into `builder`, as it stands; `flushIfFull` is called after each message. A bundle of
+ * which a live message cannot be read stays, and is taken out of `folded`.
+ */
 export async function carryLive(
-	folded: ReadonlySet<BundleId>,
-	options: { readonly dir: string; readonly catalog: Catalog; readonly builder: BundleBuilder; readonly flushIfFull: () => Promise<void> },
+	folded: Set<BundleId>,
+	options: {
+		readonly dir: string;
+		readonly catalog: Catalog;
+		readonly builder: BundleBuilder;
+		readonly flushIfFull: () => Promise<void>;
+		readonly findings: Finding[];
+	},
 ): Promise<void> {
 	const { dir, catalog, builder } = options;
+	for (const bundle of [...folded]) {
+		const messages = catalog.pack.liveMessages(bundle);
+		const damage = firstDamage(dir, messages);
+		if (damage !== null) {
+			folded.delete(bundle);
+			options.findings.push(damage);
+		}
+	}
 	for (const bundle of folded) {
-		for (const { line, offset, length } of catalog.pack.liveMessages(bundle)) {
-			const copy = { bundle, sealed: false, offset, length, codec: line.codec, size: line.size };
-			builder.addMessage(line, carriedBytes(dir, copy));
+		for (const { line, copy } of catalog.pack.liveMessages(bundle)) {
+			builder.addMessage(line, carriedBytes(dir, line.id, copy));
 			await options.flushIfFull();
 		}
-		for (const word of catalog.pack.liveWords(bundle, folded)) builder.addWord(word satisfies Word);
+		for (const word of catalog.pack.liveWords(bundle, folded)) builder.addWord(word);
 	}
+}
+
+function firstDamage(dir: string, messages: ReturnType<Catalog['pack']['liveMessages']>): Finding | null {
+	for (const { line, copy } of messages) {
+		try {
+			carriedBytes(dir, line.id, copy);
+		} catch (error) {
+			return damageFinding(line.id, error);
+		}
+	}
+	return null;
 }

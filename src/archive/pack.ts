@@ -1,5 +1,5 @@
 import { encodeSnapshot } from '../bundle/index.ts';
-import type { Catalog } from '../catalog/index.ts';
+import type { Catalog, CatalogState } from '../catalog/index.ts';
 import { type BundleRef, type Finding, formatInstant, MailsealError, needsAttention, type Snapshot } from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-builder.ts';
@@ -31,6 +31,9 @@ export async function pack(archive: Archive, request: PackRequest, workers: Work
 		lock.release();
 	}
 }
+
+/** A store of which nothing can be read must not make a snapshot of millions of lines. */
+const MOST_SKIPPED = 1000;
 
 interface Context {
 	readonly archive: Archive;
@@ -82,13 +85,12 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 		parent: parent === null ? null : { name: parent.name, sha256: parent.sha256 },
 		bundles,
 		counts,
-		skipped: findings.filter(needsAttention),
+		skipped: findings.filter(needsAttention).slice(0, MOST_SKIPPED),
 	};
 	const { name, bytes, sha256 } = encodeSnapshot(snapshot);
 	throwIfAborted(request.signal);
 	archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400 });
-	// The pack has happened; if the catalog does not follow, the next command brings it up to date.
-	catalog.commit({ name, sha256, time });
+	commitCatalog(catalog, { name, sha256, time }, findings);
 
 	const after = new Set(bundles.map((ref) => ref.id));
 	const volatile = bundles.filter((ref) => ref.kind === 'volatile');
@@ -110,6 +112,22 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			seconds: (performance.now() - started) / 1000,
 		},
 	};
+}
+
+/** The pack has happened: a catalog that cannot follow is no failure of it, and the next command brings it up to date. */
+function commitCatalog(catalog: Catalog, state: CatalogState, findings: Finding[]): void {
+	try {
+		catalog.commit(state);
+	} catch (error) {
+		if (!(error instanceof MailsealError)) throw error;
+		findings.push({
+			code: 'catalog-not-updated',
+			severity: 'warning',
+			subject: state.name,
+			text: `The snapshot is written, but the catalog could not follow: ${error.message}`,
+			hint: error.hint ?? 'the next command brings it up to date',
+		});
+	}
 }
 
 /** Reads a bundle back from where it will live: what a snapshot names has been seen whole. */

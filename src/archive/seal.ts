@@ -1,12 +1,11 @@
-import { crc32 } from 'node:zlib';
 import type { StoredMessage } from '../bundle/index.ts';
-import type { Catalog, Copy } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
-import { MailsealError, type MessageLine, type PlacedWord, type Policy } from '../domain/index.ts';
+import type { Finding, MessageLine, PlacedWord, Policy } from '../domain/index.ts';
 import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
+import { carry } from './carry.ts';
 import type { QuietMail } from './divide.ts';
 import { type Absent, type Arrived, type Incoming, type IngestRequest, ingestAll } from './ingest.ts';
-import { LARGE, readCopy, streamCopy } from './read-stored.ts';
 import type { BundleSettings } from './requests.ts';
 
 export interface SealRequest {
@@ -17,6 +16,7 @@ export interface SealRequest {
 	readonly policy: Policy;
 	readonly now: number;
 	readonly ingest: IngestRequest;
+	readonly findings: Finding[];
 	/** Takes what was read but does not go into a sealed bundle tonight. */
 	readonly onVolatile: (arrived: Arrived) => void;
 	readonly onSealed: (arrived: Arrived) => void;
@@ -114,7 +114,9 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		if (next.word !== null) {
 			const { message } = next.word;
 			const needed = !builder.has(message) && !catalog.pack.isSealedFor(message, quiet.tenant);
-			await add(next.word, needed ? carry(request, message) : null, null);
+			const carried = needed ? carry(message, request) : null;
+			// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.
+			if (!needed || carried !== null) await add(next.word, carried, null);
 			continue;
 		}
 		const { value: arrived, done } = await arrivals.next();
@@ -148,24 +150,4 @@ function lingers(word: PlacedWord, { policy, now, linger }: { policy: Policy; no
 function sealedWord(word: PlacedWord): PlacedWord {
 	const { since: _since, ...kept } = word;
 	return kept;
-}
-
-/** A message's line and stored bytes, taken unchanged from the bundle that has it. */
-export function carry(
-	request: Pick<SealRequest, 'dir' | 'catalog'>,
-	message: PlacedWord['message'],
-): { readonly line: MessageLine; readonly stored: StoredMessage['stored'] } {
-	const { dir, catalog } = request;
-	const copies = catalog.pack.copies(message);
-	const copy = copies[0];
-	if (copy === undefined)
-		throw new MailsealError('archive-damaged', `Cannot seal message ${message}: no bundle has it`, { hint: 'run "mailseal verify"' });
-	return { line: catalog.pack.messageLine(message, copy.codec), stored: carriedBytes(dir, copy) };
-}
-
-export function carriedBytes(dir: string, copy: Copy): StoredMessage['stored'] {
-	if (copy.length <= LARGE) return readCopy(dir, copy);
-	let crc = 0;
-	for (const piece of streamCopy(dir, copy, 0).chunks()) crc = crc32(piece, crc);
-	return streamCopy(dir, copy, crc);
 }

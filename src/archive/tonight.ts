@@ -60,6 +60,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 			policy,
 			now,
 			ingest,
+			findings: tonight.findings,
 			judge,
 			onAbsent: takeAbsent,
 			// Read again later rather than held: the rests of many tenants would not fit into memory.
@@ -68,8 +69,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		});
 	}
 
-	const dropped = bundlesToFold(catalog.pack.liveness());
-	await carryLive(dropped, { dir: archive.dir, catalog, builder, flushIfFull });
+	// A night without news leaves every bundle as alive as it was.
+	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
+	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
+	await carryLive(dropped, { dir: archive.dir, catalog, builder, flushIfFull, findings: tonight.findings });
 
 	const isKept = (id: PlacedWord['message']): boolean =>
 		builder.has(id) || catalog.pack.copies(id).some((copy) => !dropped.has(copy.bundle));

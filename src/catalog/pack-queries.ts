@@ -86,6 +86,14 @@ export function packQueries(database: Database) {
 	const hasAnyCopy = database.prepare('SELECT 1 FROM message m JOIN copy c USING (mid) WHERE m.id = ? LIMIT 1');
 	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
 	const findMessage = database.prepare('SELECT size, message_id, headers FROM message WHERE id = ?');
+	const foldersOf = database.prepare(
+		'SELECT f.fid, f.name, f.facts, f.signature FROM folder f JOIN account a USING (aid) WHERE a.name = ?',
+	);
+	const controlsOf = database.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?');
+	const countOf = database.prepare('SELECT count(*) FROM placement WHERE fid = ?');
+	const placementsOf = database.prepare(
+		`SELECT ${PLACED_COLUMNS}, p.sealed FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key`,
+	);
 
 	function messageLine(id: MessageId, codec: Codec): MessageLine {
 		const row = findMessage.row(hashColumn(id));
@@ -116,9 +124,7 @@ export function packQueries(database: Database) {
 
 		folders(account: AccountName): Map<FolderName, KnownFolder> {
 			const known = new Map<FolderName, KnownFolder>();
-			const rows = database
-				.prepare('SELECT f.fid, f.name, f.facts, f.signature FROM folder f JOIN account a USING (aid) WHERE a.name = ?')
-				.rows(account);
+			const rows = foldersOf.rows(account);
 			for (const [id, name, facts, signature] of rows) {
 				const folder = name as FolderName;
 				known.set(folder, {
@@ -137,9 +143,7 @@ export function packQueries(database: Database) {
 
 		controls(account: AccountName, folder: FolderName | ''): Map<string, ControlWord> {
 			const known = new Map<string, ControlWord>();
-			const rows = database
-				.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?')
-				.rows(account, folder);
+			const rows = controlsOf.rows(account, folder);
 			for (const [path, file] of rows) {
 				known.set(String(path), {
 					type: 'control',
@@ -153,14 +157,12 @@ export function packQueries(database: Database) {
 		},
 
 		countIn(folderId: number): number {
-			return Number(database.prepare('SELECT count(*) FROM placement WHERE fid = ?').row(folderId)?.[0] ?? 0);
+			return Number(countOf.row(folderId)?.[0] ?? 0);
 		},
 
 		placements(account: AccountName, folder: KnownFolder): Map<string, KnownPlacement> {
 			const known = new Map<string, KnownPlacement>();
-			const rows = database
-				.prepare(`SELECT ${PLACED_COLUMNS}, p.sealed FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key`)
-				.rows(folder.id);
+			const rows = placementsOf.rows(folder.id);
 			for (const columns of rows) {
 				const word = placedWord(account, folder.folder, columns);
 				known.set(word.key, { word, sealed: columns.at(-1) === 1 });
@@ -221,14 +223,14 @@ export function packQueries(database: Database) {
 		liveness(): Liveness[] {
 			const rows = database
 				.prepare(
-					`SELECT b.id, b.words,
-					   (SELECT count(*) FROM copy c WHERE c.bid = b.bid), (SELECT coalesce(sum(c.length), 0) FROM copy c WHERE c.bid = b.bid),
-					   (SELECT count(*) FROM copy c WHERE c.bid = b.bid AND ${LIVE_COPY}),
-					   (SELECT coalesce(sum(c.length), 0) FROM copy c WHERE c.bid = b.bid AND ${LIVE_COPY}),
+					`SELECT b.id, b.words, count(l.mid), coalesce(sum(l.length), 0), coalesce(sum(l.live), 0), coalesce(sum(l.live * l.length), 0),
 					   (SELECT count(*) FROM placement p WHERE p.bid = b.bid AND p.sealed = 0)
 					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
 					   + (SELECT count(*) FROM control WHERE control.bid = b.bid) + (SELECT count(*) FROM gone WHERE gone.bid = b.bid)
-					 FROM bundle b WHERE b.sealed = 0 AND b.position IS NOT NULL ORDER BY b.position`,
+					 FROM bundle b LEFT JOIN (
+					   SELECT c.bid, c.mid, c.length, ${LIVE_COPY} AS live FROM copy c JOIN bundle v USING (bid) WHERE v.sealed = 0
+					 ) l USING (bid)
+					 WHERE b.sealed = 0 AND b.position IS NOT NULL GROUP BY b.bid ORDER BY b.position`,
 				)
 				.rows();
 			return [...rows].map(([id, words, messages, bytes, liveMessages, liveBytes, liveWords]) => ({
@@ -277,19 +279,21 @@ export function packQueries(database: Database) {
 			return words;
 		},
 
-		/** Messages of a volatile bundle that would be lost with it. */
-		liveMessages(bundle: BundleId): { readonly line: MessageLine; readonly offset: number; readonly length: number }[] {
+		/** Messages of a volatile bundle that would be lost with it, in the order in which they lie. */
+		liveMessages(bundle: BundleId): { readonly line: MessageLine; readonly copy: Copy }[] {
 			const rows = database
 				.prepare(
 					`SELECT m.id, c.codec, c.offset, c.length FROM copy c JOIN message m USING (mid)
 					 WHERE c.bid = (SELECT bid FROM bundle WHERE id = ?) AND ${LIVE_COPY} ORDER BY c.offset`,
 				)
 				.rows(hashColumn(bundle));
-			return [...rows].map(([id, codec, offset, length]) => ({
-				line: messageLine(hashOf(id) as MessageId, CODECS[Number(codec)] ?? 'none'),
-				offset: Number(offset),
-				length: Number(length),
-			}));
+			return [...rows].map(([id, codec, offset, length]) => {
+				const line = messageLine(hashOf(id) as MessageId, CODECS[Number(codec)] ?? 'none');
+				return {
+					line,
+					copy: { bundle, sealed: false, offset: Number(offset), length: Number(length), codec: line.codec, size: line.size },
+				};
+			});
 		},
 	};
 }

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
 	type ControlWord,
+	type FolderName,
 	type FolderWord,
 	formatInstant,
 	type MessageId,
 	type PlacedWord,
+	parseFolderName,
 	parseMessageId,
 } from '../../src/domain/index.ts';
 import { type AccountMail, maildirWriter, openMaildirMessage, openMaildirSource, openMessageWriter } from '../../src/sources/index.ts';

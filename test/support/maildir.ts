@@ -45,7 +45,7 @@ export function makeFolder(path: string | Buffer, folder: SmallFolder = {}): voi
 		const place = join(top.toString(), name);
 		mkdirSync(join(place, '..'), { recursive: true });
 		writeFileSync(place, content, { mode: 0o600 });
-		utimesSync(place, LONG_AGO, LONG_AGO);
+		for (const changed of [place, join(place, '..')]) utimesSync(changed, LONG_AGO, LONG_AGO);
 	}
 	for (const [name, text] of Object.entries(folder.links ?? {})) symlinkSync(text, join(top.toString(), name));
 	settle(top);

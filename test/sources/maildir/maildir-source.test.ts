@@ -2,9 +2,9 @@ import {
 	appendFileSync,
 	chmodSync,
 	mkdirSync,
+	readdirSync,
 	renameSync,
 	rmSync,
-	statSync,
 	symlinkSync,
 	unlinkSync,
 	utimesSync,
@@ -143,8 +143,7 @@ describe('look()', () => {
 
 	test('reports a folder that may not be read, and takes nothing for complete', async () => {
 		const opened = await open({ '': {}, '.A': {}, '.B': {}, 'Deep/C': {} });
-		for (let path = opened.root; path !== '/'; path = dirname(path))
-			if (!statSync(path).mode.toString(8).endsWith('5')) chmodSync(path, 0o755);
+		for (const path of [opened.root, dirname(opened.root), dirname(dirname(opened.root))]) chmodSync(path, 0o755);
 		for (const dir of ['cur', 'new']) chmodSync(join(opened.root, '.A', dir), 0o755);
 		for (const dir of ['.B', 'Deep']) chmodSync(join(opened.root, dir), 0o000);
 		chmodSync(join(opened.root, '.A'), 0o755);
@@ -368,20 +367,26 @@ describe('listFolder()', () => {
 		expect(listing.placements.size).toBe(1);
 	});
 
-	test('lists 200,000 messages in well under a second', async () => {
+	test('lists many messages in a small multiple of the time that readdir needs', async () => {
+		const count = process.env.SLOW ? 200_000 : 20_000;
 		const opened = await open({ '': {} });
-		for (let number = 0; number < 200_000; number++)
-			writeFileSync(join(opened.root, 'cur', `${1_600_000_000 + number}.M1P1.host,S=1000,W=1020:2,S`), '');
+		const cur = join(opened.root, 'cur');
+		for (let number = 0; number < count; number++) writeFileSync(join(cur, `${1_600_000_000 + number}.M1P1.host,S=1000,W=1020:2,S`), '');
 		settle(opened.root);
 		const folder = await lookFor(opened);
-		const start = performance.now();
-		const listing = await opened.source.listFolder(opened.account, folder);
-		const seconds = (performance.now() - start) / 1000;
-		expect(listing.placements.size).toBe(200_000);
-		expect(listing.signature).not.toBeNull();
-		console.info(`200,000 messages listed in ${seconds.toFixed(2)} s`);
-		// Three times what an idle machine needs.
-		expect(seconds).toBeLessThan(1.5);
+		const times = { readdir: Number.POSITIVE_INFINITY, listing: Number.POSITIVE_INFINITY };
+		for (let round = 0; round < 3; round++) {
+			const start = performance.now();
+			readdirSync(cur);
+			const middle = performance.now();
+			const listing = await opened.source.listFolder(opened.account, folder);
+			times.readdir = Math.min(times.readdir, middle - start);
+			times.listing = Math.min(times.listing, performance.now() - middle);
+			expect(listing.placements.size).toBe(count);
+			expect(listing.signature).toBe(folder.signature);
+		}
+		console.info(`${count} messages: readdir ${Math.round(times.readdir)} ms, listing ${Math.round(times.listing)} ms`);
+		expect(times.listing).toBeLessThan(8 * times.readdir);
 	});
 });
 

@@ -1,0 +1,124 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { liveOneDay } from '../../bench/life.ts';
+import { makeTree } from '../../bench/tree.ts';
+import type { BundleSettings, Outcome, PackResult } from '../../src/archive/index.ts';
+import { filesBelow, packOnce, restoreOnce, temporaryFolder, verifyOnce } from './archive.ts';
+import { compareTreeStates, type FolderState, readTreeState } from './tree-state.ts';
+
+const DAY = 86_400_000;
+const START = Date.UTC(2026, 8, 1, 2);
+const SEED = 21;
+/** Nights before the one that is broken. */
+const NIGHTS = 7;
+
+/** Small bundles, so that one night seals, writes news and folds. */
+export const SMALL_BUNDLES: Partial<BundleSettings> = { target: 24 * 1024, max: 32 * 1024, linger: 5 * DAY };
+
+/** An archive on the eve of a pack that seals, writes news and folds, and the mail store of that night. */
+export interface EventfulNight {
+	readonly spec: string;
+	/** The archive after the nights before; copied, never changed. */
+	readonly eve: string;
+	/** What the newest snapshot of the eve restores to. */
+	readonly treeBefore: Map<string, FolderState>;
+	readonly snapshotBefore: string;
+	/** The store as the pack will find it. */
+	readonly tree: Map<string, FolderState>;
+	readonly now: number;
+	remove(): void;
+}
+
+export async function makeEventfulNight(): Promise<EventfulNight> {
+	const place = mkdtempSync(join(tmpdir(), 'mailseal-night-'));
+	const root = join(place, 'store');
+	const eve = join(place, 'eve');
+	const spec = `maildir:${root}/{account}/Maildir`;
+	makeTree({ root, seed: SEED, accounts: 3, messages: 60, bytes: 'small', domain: ['example.org', 'example.net'], now: START });
+	let snapshotBefore = '';
+	for (let day = 0; day < NIGHTS; day++) {
+		if (day > 0) liveOneDay({ root, seed: SEED, day, now: START + day * DAY, churn: 0.15, bytes: 'small' });
+		const { result } = await packOnce(eve, spec, { now: START + day * DAY, bundles: SMALL_BUNDLES });
+		snapshotBefore = String(result.snapshot);
+	}
+	const treeBefore = readTreeState(root);
+	const now = START + NIGHTS * DAY;
+	liveOneDay({ root, seed: SEED, day: NIGHTS, now, churn: 0.3, bytes: 'small' });
+	return {
+		spec,
+		eve,
+		treeBefore,
+		snapshotBefore,
+		tree: readTreeState(root),
+		now,
+		remove: () => rmSync(place, { recursive: true, force: true }),
+	};
+}
+
+/** A copy to break. */
+export function copyOf(archive: string): string {
+	const copy = join(temporaryFolder(), 'archive');
+	execFileSync('cp', ['-a', archive, copy]);
+	return copy;
+}
+
+export function packTheNight(archive: string, night: EventfulNight): Promise<Outcome<PackResult>> {
+	return packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES });
+}
+
+/** What differs between the store and what a snapshot restores to. */
+export async function restoredDifferences(
+	archive: string,
+	what: { readonly tree: Map<string, FolderState>; readonly at?: string },
+): Promise<string[]> {
+	const to = temporaryFolder();
+	const { findings } = await restoreOnce(archive, to, what.at === undefined ? {} : { at: what.at });
+	const differences = compareTreeStates(what.tree, readTreeState(to));
+	rmSync(to, { recursive: true });
+	return [...findings.map((finding) => `${finding.code}: ${finding.text}`), ...differences];
+}
+
+/** Everything that is wrong with an archive whose pack was cut off; empty where nothing was lost. */
+export async function lossesAfterBreak(archive: string, night: EventfulNight): Promise<string[]> {
+	const { findings } = await verifyOnce(archive, 'deep');
+	const losses = findings.map((finding) => `verify: ${finding.code}: ${finding.text}`);
+	losses.push(...(await restoredDifferences(archive, { tree: night.treeBefore, at: night.snapshotBefore })));
+	const newest = snapshotsOf(archive).at(-1);
+	if (newest !== night.snapshotBefore) losses.push(...(await restoredDifferences(archive, { tree: night.tree })));
+	return losses;
+}
+
+/** Everything that is wrong after the next pack went through: differences, damage, and leftovers. */
+export async function flawsAfterNextPack(archive: string, night: EventfulNight): Promise<string[]> {
+	const { findings } = await verifyOnce(archive, 'deep');
+	return [
+		...findings.map((finding) => `verify: ${finding.code}: ${finding.text}`),
+		...(await restoredDifferences(archive, { tree: night.tree })),
+		...leftovers(archive),
+	];
+}
+
+export function snapshotsOf(archive: string): string[] {
+	const folder = join(archive, 'snapshots');
+	if (!existsSync(folder)) return [];
+	return readdirSync(folder)
+		.flatMap((year) => readdirSync(join(folder, year)))
+		.filter((name) => /^[0-9]{8}T/.test(name))
+		.map((name) => name.replace('.json', ''))
+		.sort();
+}
+
+/** Files that no snapshot names and that are not the archive's own. */
+export function leftovers(archive: string): string[] {
+	const named = new Set<string>();
+	for (const name of snapshotsOf(archive)) {
+		const path = join('snapshots', name.slice(0, 4), `${name}.json`);
+		named.add(path);
+		const { bundles } = JSON.parse(readFileSync(join(archive, path), 'utf8')) as { bundles: { id: string; kind: string }[] };
+		for (const { id, kind } of bundles) named.add(join('bundles', kind, id.slice(0, 2), `${id}.zip`));
+	}
+	const own = new Set(['mailseal.json', 'README.txt', 'recover.py', 'catalog.sqlite', '.lock']);
+	return [...filesBelow(archive).keys()].filter((path) => !named.has(path) && !own.has(path)).map((path) => `left over: ${path}`);
+}
