@@ -12,6 +12,8 @@ export interface BundleBuilder {
 	readonly messages: number;
 	readonly words: number;
 	has(id: MessageId): boolean;
+	/** What the size would be with one more message. */
+	sizeWith(message: StoredMessage): number;
 	addMessage(line: MessageLine, stored: StoredMessage['stored']): void;
 	/** A later word about the same thing takes the place of an earlier one. */
 	addWord(word: Word): void;
@@ -59,6 +61,10 @@ const OWN_ENTRIES = 2;
 /** The most messages that one bundle may hold. */
 export const MAX_MESSAGES = MAX_ENTRIES - OWN_ENTRIES;
 
+function roomOf({ id, codec, stored }: StoredMessage): number {
+	return stored.length + entryOverhead(messageEntryName(id, codec).length);
+}
+
 export function openBuilder(): BundleBuilder {
 	let size = 0;
 	let messages: StoredMessage[] = [];
@@ -76,12 +82,14 @@ export function openBuilder(): BundleBuilder {
 			return words.size;
 		},
 		has: (id) => ids.has(id),
+		sizeWith: (message) => size + roomOf(message),
 		addMessage(line, stored) {
 			if (ids.has(line.id)) return;
 			ids.add(line.id);
 			lines.push(line);
-			messages.push({ id: line.id, codec: line.codec, stored });
-			size += stored.length + entryOverhead(messageEntryName(line.id, line.codec).length);
+			const message = { id: line.id, codec: line.codec, stored };
+			messages.push(message);
+			size += roomOf(message);
 		},
 		addWord(word) {
 			const subject = subjectOf(word);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Catalog, catalogDamage, openCatalog } from '../catalog/index.ts';
 import type { Finding } from '../domain/index.ts';
+import { sizeOf } from '../platform/index.ts';
 import { buildCatalog } from './current-catalog.ts';
 import { CATALOG_FILE } from './layout.ts';
 import type { Archive } from './open-archive.ts';
@@ -14,6 +15,8 @@ const HINT = 'run "mailseal reindex": the catalog can always be rebuilt from the
 export async function catalogFindings(archive: Archive, newest: ReadSnapshot | null, request: VerifyRequest): Promise<Finding[]> {
 	const path = join(archive.dir, CATALOG_FILE);
 	if (newest === null || !existsSync(path)) return [];
+	// Being written, or cut off while it was: the next command that opens it makes it whole.
+	if ((sizeOf(`${path}-wal`) ?? 0) > 0) return [];
 	let catalog: Catalog | null = null;
 	try {
 		catalog = openCatalog({ kind: 'copy', path });

@@ -94,7 +94,7 @@ async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot)
 	const inOrder = kept.every(
 		(ref, index) => index === 0 || Number(present.get(kept[index - 1]?.id ?? ref.id)) < Number(present.get(ref.id)),
 	);
-	if (!inOrder || added.some((ref) => present.has(ref.id)) || (catalog.state() === null && present.size > 0)) return false;
+	if (!inOrder || added.some((ref) => present.has(ref.id)) || !continues(catalog, newest)) return false;
 	catalog.begin();
 	try {
 		for (const ref of added) await applyBundleFile(archive, catalog, ref);
@@ -107,6 +107,12 @@ async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot)
 	} finally {
 		catalog.rollback();
 	}
+}
+
+/** A pack in between may have dropped a removal together with all that it removed, so that only the very next snapshot will do. */
+function continues(catalog: Catalog, { snapshot: { parent } }: ReadSnapshot): boolean {
+	const state = catalog.state();
+	return state?.name === parent?.name && state?.sha256 === parent?.sha256;
 }
 
 async function applyBundleFile(archive: Archive, catalog: Catalog, ref: BundleRef): Promise<void> {

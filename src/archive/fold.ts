@@ -1,3 +1,4 @@
+import type { StoredMessage } from '../bundle/index.ts';
 import type { Catalog, Liveness } from '../catalog/index.ts';
 import type { BundleId, Finding } from '../domain/index.ts';
 import type { BundleBuilder } from './bundle-builder.ts';
@@ -29,8 +30,8 @@ function fullSize({ bytes, messages, words }: Liveness): number {
 }
 
 /**
- * Puts what is alive in the folded bundles into `builder`, as it stands; `flushIfFull` is called after each message. A bundle of
- * which a live message cannot be read stays, and is taken out of `folded`.
+ * Puts what is alive in the folded bundles into `builder`, as it stands; `makeRoom` is called before each message, `flushIfFull`
+ * after it. A bundle of which a live message cannot be read stays, and is taken out of `folded`.
  */
 export async function carryLive(
 	folded: Set<BundleId>,
@@ -38,6 +39,7 @@ export async function carryLive(
 		readonly dir: string;
 		readonly catalog: Catalog;
 		readonly builder: BundleBuilder;
+		readonly makeRoom: (message: StoredMessage) => Promise<void>;
 		readonly flushIfFull: () => Promise<void>;
 		readonly findings: Finding[];
 	},
@@ -53,7 +55,9 @@ export async function carryLive(
 	}
 	for (const bundle of folded) {
 		for (const { line, copy } of catalog.pack.liveMessages(bundle)) {
-			builder.addMessage(line, carriedBytes(dir, line.id, copy));
+			const stored = carriedBytes(dir, line.id, copy);
+			await options.makeRoom({ ...line, stored });
+			builder.addMessage(line, stored);
 			await options.flushIfFull();
 		}
 		for (const word of catalog.pack.liveWords(bundle, folded)) builder.addWord(word);

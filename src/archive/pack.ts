@@ -5,7 +5,7 @@ import { throwIfAborted } from './abort.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-builder.ts';
 import { confirmBundles, removeLeftovers } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
-import { divide } from './divide.ts';
+import { divide, type QuietMail } from './divide.ts';
 import type { Incoming } from './ingest.ts';
 import { bundlePath, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
@@ -168,13 +168,14 @@ function bytesOf(bundles: readonly BundleRef[]): number {
 	return bundles.reduce((total, ref) => total + ref.size, 0);
 }
 
-/** What a pack would do, from what the scan saw; sizes are those of the store, before compression. */
+/** What a pack would do, from what the scan saw; sizes of new mail are those of the store, before compression. */
 function rehearse(context: Context, options: { scan: Scan; tally: Tally; confirmed: number }): PackResult {
 	const { catalog, request, started } = context;
 	const { scan: seen, tally, confirmed } = options;
 	const { quiet, volatile } = divide(seen, { ...request, catalog });
 	const incoming = quiet.flatMap((tenant) => tenant.incoming);
 	const size = (list: readonly Incoming[]): number => list.reduce((total, one) => total + one.placement.size, 0);
+	const sealed = quiet.map((tenant) => size(tenant.incoming) + waitingBytes(tenant, catalog)).filter((bytes) => bytes > 0);
 	const added = [...incoming, ...volatile].filter((one) => one.placement.known === null).length;
 	const bundles = catalog.bundles().filter((ref) => ref.kind === 'volatile');
 	return {
@@ -182,10 +183,24 @@ function rehearse(context: Context, options: { scan: Scan; tally: Tally; confirm
 		parent: catalog.state()?.name ?? null,
 		accounts: seen.counts.accounts,
 		messages: { total: catalog.totals().messages + added - tally.removed, added, changed: tally.changed, removed: tally.removed },
-		sealed: { confirmed, new: Math.ceil(size(incoming) / request.bundles.target), newBytes: size(incoming), rewrittenBytes: 0 },
+		sealed: {
+			confirmed,
+			new: sealed.reduce((total, bytes) => total + Math.ceil(bytes / request.bundles.target), 0),
+			newBytes: sealed.reduce((total, bytes) => total + bytes, 0),
+			rewrittenBytes: 0,
+		},
 		volatile: { bundles: bundles.length, bytes: bytesOf(bundles), newBytes: size(volatile) },
 		attachments: { total: 0, new: 0, sharedBytes: 0 },
 		scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: 0, bytesRead: 0 },
 		seconds: (performance.now() - started) / 1000,
 	};
+}
+
+/** Stored bytes of the waiting messages that the tenant has in no sealed bundle yet. */
+function waitingBytes({ tenant, waiting }: QuietMail, catalog: Catalog): number {
+	let bytes = 0;
+	for (const id of new Set(waiting.map((word) => word.message))) {
+		if (!catalog.pack.isSealedFor(id, tenant)) bytes += catalog.pack.copies(id)[0]?.length ?? 0;
+	}
+	return bytes;
 }

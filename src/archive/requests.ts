@@ -6,7 +6,7 @@ import type { VerifyMode } from './results.ts';
 export interface BundleSettings {
 	/** A sealed bundle is cut when it has reached this size. */
 	readonly target: number;
-	/** No bundle grows beyond this, but for a single item that is larger. */
+	/** No bundle's mail grows beyond this (its manifest comes on top), but for a single message that is larger. */
 	readonly max: number;
 	/** How long quiet mail may wait for a bundle to fill. */
 	readonly linger: number;

@@ -81,13 +81,12 @@ export async function scan(request: ScanRequest): Promise<Scan> {
 	const accounts: ScannedAccount[] = [];
 	const counts = { accounts: 0, folders: 0, foldersRead: 0, changed: 0, removed: 0 };
 	const seen = new Map<AccountName, string>();
+	const looked: { readonly source: MailSource; readonly complete: boolean; readonly removed: number }[] = [];
 	request.progress.step('scan');
 	for (const source of sources) {
 		const before = counts.removed;
 		const list = await listAccounts(source, request);
 		findings.push(...list.findings);
-		const missing = new Set([...known].filter(([, account]) => account.source === source.spec).map(([name]) => name));
-		const had = missing.size;
 		for (const root of list.accounts) {
 			throwIfAborted(request.signal);
 			const { account } = root;
@@ -98,18 +97,22 @@ export async function scan(request: ScanRequest): Promise<Scan> {
 				});
 			}
 			seen.set(account, source.spec);
-			missing.delete(account);
 			counts.accounts++;
 			const scanned = await scanAccount(root, { source, request, known: known.get(account) ?? null, findings, counts });
 			if (scanned !== null) accounts.push(scanned);
 			request.progress.advance(1);
 		}
-		if (list.complete) {
-			if (!request.allowMassRemoval && missing.size * 2 >= had && missing.size > 1)
-				throw massRemoval(source, `${missing.size} of its ${had} accounts are gone`);
-			for (const account of missing) words.push(...removeAccount(account, catalog, counts));
-		}
-		refuseMassRemoval(source, { removed: counts.removed - before, request, known });
+		looked.push({ source, complete: list.complete, removed: counts.removed - before });
+	}
+	// Only now is it known which accounts are gone: one may have moved to another source.
+	for (const { source, complete, removed } of looked) {
+		const had = [...known].filter(([name, account]) => (seen.get(name) ?? account.source) === source.spec).map(([name]) => name);
+		const missing = complete ? had.filter((name) => !seen.has(name)) : [];
+		if (!request.allowMassRemoval && missing.length * 2 >= had.length && missing.length > 1)
+			throw massRemoval(source, `${missing.length} of its ${had.length} accounts are gone`);
+		const before = counts.removed;
+		for (const account of missing) words.push(...removeAccount(account, catalog, counts));
+		refuseMassRemoval(source, { removed: removed + counts.removed - before, request, accounts: had });
 	}
 	accounts.sort((a, b) => (a.account < b.account ? -1 : 1));
 	return { accounts, words, findings, counts };
@@ -130,15 +133,11 @@ function massRemoval(source: MailSource, what: string): MailsealError {
 	});
 }
 
-function refuseMassRemoval(
-	source: MailSource,
-	options: { removed: number; request: ScanRequest; known: Map<AccountName, KnownAccount> },
-): void {
-	const { removed, request, known } = options;
+function refuseMassRemoval(source: MailSource, options: { removed: number; request: ScanRequest; accounts: readonly AccountName[] }): void {
+	const { removed, request, accounts } = options;
 	if (request.allowMassRemoval || removed < MASS) return;
 	let had = 0;
-	for (const [name, account] of known) {
-		if (account.source !== source.spec) continue;
+	for (const name of accounts) {
 		for (const folder of request.catalog.pack.folders(name).values()) had += request.catalog.pack.countIn(folder.id);
 	}
 	if (removed * 2 > had) throw massRemoval(source, `${removed} of its ${had} messages are gone`);

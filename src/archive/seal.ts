@@ -92,14 +92,11 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		arrived: Arrived | null,
 	): Promise<void> {
 		const last = placed.at(-1);
-		const room = item === null ? 0 : item.stored.length;
-		const tooFull = builder.size + room > bundles.max || builder.messages >= MAX_MESSAGES;
+		const size = item === null ? builder.size : builder.sizeWith({ ...item.line, stored: item.stored });
+		const tooFull = size > bundles.max || builder.messages >= MAX_MESSAGES;
 		// A cut between two accounts keeps a mailbox in one bundle, as long as it does not make small ones.
 		const accountEnds =
-			last !== undefined &&
-			last.word.account !== word.account &&
-			builder.size >= bundles.target / 2 &&
-			builder.size + room > bundles.target;
+			last !== undefined && last.word.account !== word.account && builder.size >= bundles.target / 2 && size > bundles.target;
 		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
 		if (item !== null) builder.addMessage(item.line, item.stored);
 		placed.push({ word, arrived, lingered: lingers(word, { policy, now, linger: bundles.linger }) });

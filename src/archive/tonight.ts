@@ -1,3 +1,4 @@
+import type { StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
 import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
@@ -47,6 +48,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		tally.removed++;
 	}
 
+	async function makeRoom(message: StoredMessage): Promise<void> {
+		if (builder.messages > 0 && builder.sizeWith(message) > bundles.max) await writer.write('volatile', builder.take());
+	}
+
 	async function flushIfFull(): Promise<void> {
 		if (builder.size >= bundles.target || builder.messages >= MAX_MESSAGES) await writer.write('volatile', builder.take());
 	}
@@ -72,7 +77,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	// A night without news leaves every bundle as alive as it was.
 	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
-	await carryLive(dropped, { dir: archive.dir, catalog, builder, flushIfFull, findings: tonight.findings });
+	await carryLive(dropped, { dir: archive.dir, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
 	const isKept = (id: PlacedWord['message']): boolean =>
 		builder.has(id) || catalog.pack.copies(id).some((copy) => !dropped.has(copy.bundle));
@@ -85,9 +90,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		const word = judge(arrived);
 		const { known } = arrived.incoming.placement;
 		if (known === null || !sameWord(known, word)) {
-			const room = arrived.stored.length;
-			if (builder.messages > 0 && builder.size + room > bundles.max) await writer.write('volatile', builder.take());
-			if (!isKept(word.message)) builder.addMessage(arrived.line, arrived.stored);
+			if (!isKept(word.message)) {
+				await makeRoom({ ...arrived.line, stored: arrived.stored });
+				builder.addMessage(arrived.line, arrived.stored);
+			}
 			builder.addWord(word);
 			if (known === null) tally.added++;
 			else tally.changed++;

@@ -7,7 +7,7 @@ export function damaged(
 	options: { readonly cause?: unknown; readonly details?: Readonly<Record<string, string | number>> } = {},
 ): MailsealError {
 	return new MailsealError('archive-damaged', text, {
-		hint: 'run "mailseal verify" to see what is affected, then "mailseal repair --from TARGET"',
+		hint: 'run "mailseal verify" to see what is affected, and put the bundle back from a copy of the archive',
 		details: { ...options.details, damage },
 		...(options.cause === undefined ? {} : { cause: options.cause }),
 	});

@@ -29,6 +29,8 @@ const LARGEST_MODE = 0o7777;
 const LARGEST_OWNER = 0xffffffff;
 /** A byte that is not UTF-8 is 0x80 or above: any other escape could smuggle in a slash or a dot. */
 const ESCAPED_BYTE = /\/[89a-fA-F][0-9a-fA-F]/g;
+/** The same in a directory, where a single slash parts levels. */
+const ESCAPED_BYTE_OF_DIRECTORY = /\/\/[89a-f][0-9a-f]/g;
 const BASE64_PADDING = /={1,2}$/;
 const NOT_BASE64 = /[^A-Za-z0-9+/]/;
 
@@ -155,7 +157,7 @@ function parseFolder(fields: Fields): FolderWord {
 		type: 'folder',
 		account: account(fields),
 		folder: folder(fields),
-		dir: text(fields, 'dir') === '' ? '' : relativePath(fields, 'dir'),
+		dir: directory(fields, 'dir'),
 		...optional(fields, 'uidValidity', count),
 		...optional(fields, 'uidNext', count),
 		...optional(fields, 'uidlist', text),
@@ -220,10 +222,21 @@ function fileNamePart(fields: Fields, name: string): string {
 	return value;
 }
 
+/** Empty for the top; a byte that is not UTF-8 stands as `//` and two hex digits. */
+function directory(fields: Fields, name: string): string {
+	const value = text(fields, name);
+	if (value !== '') checkLevels(fields, { name, path: value.replaceAll(ESCAPED_BYTE_OF_DIRECTORY, '\ufffd') });
+	return value;
+}
+
 function relativePath(fields: Fields, name: string): string {
 	const value = text(fields, name);
-	if (!value.split('/').every(isPathLevel)) throw fields.fault(name, 'has an empty level, ".", ".." or NUL (must be a relative path)');
+	checkLevels(fields, { name, path: value });
 	return value;
+}
+
+function checkLevels(fields: Fields, { name, path }: { readonly name: string; readonly path: string }): void {
+	if (!path.split('/').every(isPathLevel)) throw fields.fault(name, 'has an empty level, ".", ".." or NUL (must be a relative path)');
 }
 
 function flags(fields: Fields): Flag[] {

@@ -163,6 +163,19 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		statements.setFolder.run(factsColumn(facts), bid, folderId(account, folder));
 	}
 
+	/** Words of different things come in any order: a folder that mail still stands in stays, as one that no word describes. */
+	function applyFolderRemoved(account: AccountName, folder: FolderName): void {
+		const fid = existingFolder(account, folder);
+		if (fid === null) return;
+		statements.forgetFolder.run(fid);
+		if (statements.removeFolder.run(fid).changes > 0) folders.delete(`${account}\0${folder}`);
+	}
+
+	function applyAccountRemoved(account: AccountName): void {
+		statements.forgetAccount.run(account);
+		if (statements.removeAccount.run(account).changes > 0) accounts.delete(account);
+	}
+
 	function applyWord(word: Exclude<Word, PlacedWord>, bid: number): void {
 		switch (word.type) {
 			case 'removed':
@@ -179,8 +192,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 				statements.setAccount.run(word.source, word.layout, bid, accountId(word.account));
 				break;
 			case 'folder-removed':
-				statements.removeFolder.run(existingFolder(word.account, word.folder) ?? 0);
-				folders.delete(`${word.account}\0${word.folder}`);
+				applyFolderRemoved(word.account, word.folder);
 				statements.addGone.run('folder', word.account, word.folder, '', bid, 0);
 				break;
 			case 'control-removed':
@@ -188,8 +200,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 				statements.addGone.run('control', word.account, word.folder ?? '', word.path, bid, 0);
 				break;
 			case 'account-removed':
-				statements.removeAccount.run(word.account);
-				accounts.delete(word.account);
+				applyAccountRemoved(word.account);
 				statements.addGone.run('account', word.account, '', '', bid, 0);
 		}
 	}
@@ -231,12 +242,17 @@ function prepareAll(database: Database) {
 		findAccount: sql('SELECT aid FROM account WHERE name = ?'),
 		addAccount: sql('INSERT INTO account(name, tenant) VALUES (?, ?)'),
 		setAccount: sql('UPDATE account SET source = ?, layout = ?, bid = ? WHERE aid = ?'),
-		removeAccount: sql('DELETE FROM account WHERE name = ?'),
+		forgetAccount: sql('UPDATE account SET source = NULL, layout = NULL, bid = NULL, signature = NULL WHERE name = ?'),
+		removeAccount: sql(
+			`DELETE FROM account WHERE name = ? AND NOT EXISTS (SELECT 1 FROM folder WHERE folder.aid = account.aid)
+			 AND NOT EXISTS (SELECT 1 FROM control WHERE control.aid = account.aid)`,
+		),
 		findFolder: sql('SELECT fid FROM folder WHERE aid = ? AND name = ?'),
 		findFolderByName: sql('SELECT f.fid FROM folder f JOIN account a USING (aid) WHERE a.name = ? AND f.name = ?'),
 		addFolder: sql('INSERT INTO folder(aid, name) VALUES (?, ?)'),
 		setFolder: sql('UPDATE folder SET facts = ?, bid = ? WHERE fid = ?'),
-		removeFolder: sql('DELETE FROM folder WHERE fid = ?'),
+		forgetFolder: sql('UPDATE folder SET facts = NULL, bid = NULL, signature = NULL WHERE fid = ?'),
+		removeFolder: sql('DELETE FROM folder WHERE fid = ? AND NOT EXISTS (SELECT 1 FROM placement WHERE placement.fid = folder.fid)'),
 		setControl: sql(
 			`INSERT INTO control(aid, folder, path, file, bid) VALUES (?, ?, ?, ?, ?)
 			 ON CONFLICT DO UPDATE SET file = excluded.file, bid = excluded.bid`,

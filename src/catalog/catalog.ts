@@ -47,7 +47,7 @@ export interface Catalog {
 
 	begin(): void;
 	apply(bundle: BundleToApply, policy: Policy | null): void;
-	/** Takes a bundle out of the present state; throws where a placement would lose its last copy. */
+	/** Takes a bundle out of the present state; throws where a placement would lose its last copy, or its word. */
 	drop(id: BundleId): void;
 	/** Notes a bundle of an older snapshot, so that it counts as known. */
 	noteBundle(ref: BundleRef): void;
@@ -75,6 +75,7 @@ export function openCatalog(place: Place): Catalog {
 	const usable = schemaVersion(database) === SCHEMA_VERSION;
 	const totals: Totals = { messages: 0, bytes: 0 };
 	let applier: Applier | null = null;
+	let queries: PackQueries | null = null;
 	let open = false;
 	if (usable) {
 		totals.messages = Number(meta('messages') ?? 0);
@@ -96,7 +97,11 @@ export function openCatalog(place: Place): Catalog {
 	}
 
 	return {
-		pack: packQueries(database),
+		// Prepared once asked for: another version's tables may have other columns.
+		get pack() {
+			queries ??= packQueries(database);
+			return queries;
+		},
 		read: readQueries(database),
 		usable,
 		state,
@@ -128,6 +133,8 @@ export function openCatalog(place: Place): Catalog {
 		apply(bundle, policy) {
 			applier ??= openApplier(database, totals);
 			applier.apply(bundle, policy);
+			// When this mail is due is still to be decided.
+			if (policy === null) database.prepare("DELETE FROM meta WHERE name = 'policy'").run();
 		},
 
 		drop(id) {
@@ -156,7 +163,10 @@ export function openCatalog(place: Place): Catalog {
 
 		tidy() {
 			database.exec('DELETE FROM folder WHERE facts IS NULL AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.fid = folder.fid)');
-			database.exec('DELETE FROM account WHERE source IS NULL AND NOT EXISTS (SELECT 1 FROM folder f WHERE f.aid = account.aid)');
+			database.exec(
+				`DELETE FROM account WHERE source IS NULL AND NOT EXISTS (SELECT 1 FROM folder f WHERE f.aid = account.aid)
+				 AND NOT EXISTS (SELECT 1 FROM control c WHERE c.aid = account.aid)`,
+			);
 			applier = null;
 		},
 
@@ -213,6 +223,8 @@ function dropBundle(database: Database, id: BundleId): void {
 	if (Number(lost?.[0]) > 0) {
 		throw new Error(`dropping bundle ${id} would lose ${lost?.[0]} messages that are still placed`);
 	}
+	const words = database.prepare('SELECT count(*) FROM placement WHERE bid = ? AND sealed = 0').row(bid);
+	if (Number(words?.[0]) > 0) throw new Error(`dropping bundle ${id} would lose the newest words about ${words?.[0]} messages`);
 	const alone = `SELECT mid FROM copy c WHERE c.bid = ${bid} AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)`;
 	database.exec(`DELETE FROM header WHERE rowid IN (${alone})`);
 	database.exec(`DELETE FROM message WHERE mid IN (${alone})`);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { MailsealError } from '../domain/index.ts';
+import { makePrivateFile } from '../platform/index.ts';
 
 export type Value = string | number | bigint | Uint8Array | null;
 
@@ -45,7 +46,10 @@ export function openDatabase(place: Place): Database {
 
 function connect(place: Place): Sqlite.Database {
 	if (place.kind === 'memory') return new Sqlite(':memory:');
-	if (place.kind === 'file') return new Sqlite(place.path, { timeout: 5000 });
+	if (place.kind === 'file') {
+		makePrivateFile(place.path);
+		return new Sqlite(place.path, { timeout: 5000 });
+	}
 	const bytes = readFileSync(place.path);
 	for (const index of JOURNAL_BYTES) {
 		if (bytes[index] === 2) bytes[index] = 1;

@@ -112,7 +112,9 @@ export function* drawRestore(result: RestoreResult, to: string): Generator<strin
 export function* drawVerify(result: VerifyResult): Generator<string> {
 	for (const id of result.damaged) yield `damaged  ${printable(id)}`;
 	for (const id of result.missing) yield `missing  ${printable(id)}`;
-	const looked = `${countOf(result.snapshots, 'snapshot')}, ${countOf(result.bundles, 'bundle')}, ${countOf(result.messages, 'message')}`;
+	// Only deep looks at messages: elsewhere their number would be a wrong 0.
+	const messages = result.mode === 'deep' ? `, ${countOf(result.messages, 'message')}` : '';
+	const looked = `${countOf(result.snapshots, 'snapshot')}, ${countOf(result.bundles, 'bundle')}${messages}`;
 	const damaged = formatCount(result.damaged.length);
 	const missing = formatCount(result.missing.length);
 	yield `${result.mode}: ${looked}, ${formatSize(result.bytes)} read, ${damaged} damaged, ${missing} missing, ${formatSeconds(result.seconds)}`;

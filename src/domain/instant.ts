@@ -15,7 +15,7 @@ export function parseDuration(text: string): number {
 	return Number(match[1]) * unit;
 }
 
-/** The shortest exact form that parseDuration reads back. */
+/** The shortest form that parseDuration reads back, to the second. */
 export function formatDuration(milliseconds: number): string {
 	for (const unit of ['y', 'w', 'd', 'h', 'm'] as const) {
 		const length = UNITS[unit] ?? SECOND;
@@ -28,8 +28,11 @@ export function formatDuration(milliseconds: number): string {
 
 /** An ISO 8601 instant or date (a date is its start, UTC) in milliseconds since 1970. */
 export function parseInstant(text: string): number {
-	const milliseconds = /^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)/.test(text) ? Date.parse(withZone(text.trim())) : Number.NaN;
-	if (Number.isNaN(milliseconds)) {
+	const day = /^[0-9]{4}-[0-9]{2}-([0-9]{2})([T ]|$)/.exec(text)?.[1];
+	const milliseconds = day === undefined ? Number.NaN : Date.parse(withZone(text.trim()));
+	// JavaScript reads 30 February as 2 March.
+	const rolledOver = day !== undefined && new Date(Date.parse(`${text.trim().slice(0, 10)}T00:00:00Z`)).getUTCDate() !== Number(day);
+	if (Number.isNaN(milliseconds) || rolledOver) {
 		throw new MailsealError('usage', `Cannot read instant "${text}": it is not ISO 8601, such as 2026-11-23 or 2026-11-23T02:15:00Z`);
 	}
 	return milliseconds;

@@ -72,7 +72,7 @@ export interface FolderWord {
 	readonly type: 'folder';
 	readonly account: AccountName;
 	readonly folder: FolderName;
-	/** The folder's directory relative to the account's, as the store spells it; empty for the top. */
+	/** The folder's directory relative to the account's, as the store spells it; empty for the top. A byte that is not UTF-8 stands as `//` and two hex digits. */
 	readonly dir: string;
 	/** UIDVALIDITY and UIDNEXT (RFC 9051, 2.3.1.1), left out where the store gives none. */
 	readonly uidValidity?: number;

@@ -12,6 +12,9 @@ const UNITS: Readonly<Record<string, number>> = {
 	GIB: 1024 ** 3,
 	G: 1024 ** 3,
 	GB: 1000 ** 3,
+	TIB: 1024 ** 4,
+	T: 1024 ** 4,
+	TB: 1000 ** 4,
 };
 
 /** A size such as `64MiB`, `8K`, `1500`, in bytes. */
@@ -26,6 +29,7 @@ export function parseSize(text: string): number {
 
 /** A size for people, three digits at most: `1.2 GB`, `190 MB`. */
 export function formatSize(bytes: number): string {
+	if (bytes === 1) return '1 byte';
 	const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 	let value = bytes;
 	let unit = 0;

@@ -21,7 +21,7 @@ import { MailsealError, systemCode } from '../domain/index.ts';
 /** Every kind of call by which mailseal changes an archive on disk. */
 export type FileOperation = 'make-folder' | 'create' | 'write' | 'fsync' | 'chmod' | 'rename' | 'fsync-folder' | 'unlink';
 
-/** Called around each changing operation; what `before` throws takes the place of the operation. For fault and crash tests. */
+/** Called around each changing operation; what `before` throws takes the place of the operation, what `after` throws follows it. For fault and crash tests. */
 export interface FileHooks {
 	before?(operation: FileOperation, path: string): void;
 	after?(operation: FileOperation, path: string): void;
@@ -59,15 +59,14 @@ export interface Files {
 /** Opens the door. `hooks` see every changing operation. */
 export function openFiles(hooks: FileHooks = {}): Files {
 	function run<T>(operation: FileOperation, path: string, work: () => T): T {
-		hooks.before?.(operation, path);
-		let result: T;
 		try {
-			result = work();
+			hooks.before?.(operation, path);
+			const result = work();
+			hooks.after?.(operation, path);
+			return result;
 		} catch (error) {
-			throw asMailsealError(error, operation, path);
+			throw asMailsealError(error, operation.replace('-', ' '), path);
 		}
-		hooks.after?.(operation, path);
-		return result;
 	}
 
 	function syncFolder(path: string): void {

@@ -11,4 +11,5 @@ export {
 	sizeOf,
 } from './files.ts';
 export { acquireLock, type Lock } from './lock.ts';
+export { makePrivateFile } from './private-file.ts';
 export { openThreads, type ThreadFailure, type ThreadOptions, type Threads } from './threads.ts';

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { MailsealError } from '../domain/index.ts';
 import { asMailsealError } from './files.ts';
+import { makePrivateFile } from './private-file.ts';
 
 /** A lock that the kernel takes back when its holder dies, so that no crash leaves it behind. */
 export interface Lock {
@@ -13,6 +14,7 @@ export interface Lock {
  */
 export function acquireLock(path: string, what: string): Lock {
 	let database: Database.Database;
+	makePrivateFile(path);
 	try {
 		database = new Database(path, { timeout: 0 });
 		database.exec('BEGIN EXCLUSIVE');

@@ -3,7 +3,7 @@ import type { AccountName, AccountWord, ControlWord, Finding, FolderName, Folder
 /** One mailbox tree in a source. */
 export interface SourceAccount {
 	readonly account: AccountName;
-	/** Where it lies, in the source's own terms (Maildir: the absolute path of its top directory). */
+	/** Where it lies, in the source's own terms (Maildir: the absolute path of its top directory, free of symbolic links). */
 	readonly root: string;
 }
 
@@ -18,7 +18,7 @@ export interface AccountList {
 /** A folder as a first, cheap look sees it: no message was looked at. */
 export interface FolderLook {
 	readonly folder: FolderName;
-	/** The folder's directory relative to the account's root; empty for the top. */
+	/** The folder's directory relative to the account's root; empty for the top. A byte that is not UTF-8 stands as `//` and two hex digits. */
 	readonly dir: string;
 	/** Equal to the signature that listFolder gave last time only if nothing changed since. */
 	readonly signature: string;

@@ -67,6 +67,11 @@ describe('encodeManifest() and decodeManifest()', () => {
 });
 
 describe('decodeManifest()', () => {
+	it.each(['', '.A', 'A/B', '.caf//e9', '//e9/x', 'a///ff', './/80'])('takes the directory %j', (dir) => {
+		const line = `${JSON.stringify({ type: 'folder', account: 'a', folder: 'b', dir })}\n`;
+		expect(decodeText(line)).toMatchObject([{ dir }]);
+	});
+
 	it.each([
 		['', 'null'],
 		['', '[]'],
@@ -110,6 +115,10 @@ describe('decodeManifest()', () => {
 		['__proto__', JSON.stringify(PLACED).replace('}', ',"__proto__":{}}')],
 		['dir', { type: 'folder', account: 'a', folder: 'b', dir: '/etc' }],
 		['dir', { type: 'folder', account: 'a', folder: 'b', dir: '..' }],
+		['dir', { type: 'folder', account: 'a', folder: 'b', dir: 'a//b' }],
+		['dir', { type: 'folder', account: 'a', folder: 'b', dir: '//e9/..' }],
+		['dir', { type: 'folder', account: 'a', folder: 'b', dir: '..//2f' }],
+		['dir', { type: 'folder', account: 'a', folder: 'b', dir: '//E9' }],
 		['layout', { type: 'account', account: 'a', source: 'maildir:/m', layout: 'dbox' }],
 		['path', { ...CONTROL, path: '../evil' }],
 		['path', { ...CONTROL, path: '/etc/passwd' }],

@@ -98,7 +98,7 @@ describe('drawStatus()', () => {
 describe('drawVerify() and drawRestore()', () => {
 	it('list what is damaged and missing, and end with a summary', () => {
 		const result: VerifyResult = {
-			mode: 'full',
+			mode: 'deep',
 			snapshots: 2,
 			bundles: 1,
 			messages: 1200,
@@ -111,8 +111,10 @@ describe('drawVerify() and drawRestore()', () => {
 			'damaged  d1',
 			'missing  m1',
 			'missing  m2',
-			'full: 2 snapshots, 1 bundle, 1,200 messages, 41 GB read, 1 damaged, 2 missing, 12.0 s',
+			'deep: 2 snapshots, 1 bundle, 1,200 messages, 41 GB read, 1 damaged, 2 missing, 12.0 s',
 		]);
+		const [last] = [...drawVerify({ ...result, mode: 'full', messages: 0, damaged: [], missing: [] })];
+		expect(last).toBe('full: 2 snapshots, 1 bundle, 41 GB read, 0 damaged, 0 missing, 12.0 s');
 	});
 
 	it('tell a dry run from a restore', () => {

@@ -296,6 +296,18 @@ describe('extract', () => {
 		expect(io.stdout.bytes().equals(bytes)).toBe(true);
 	});
 
+	it('takes the message as of a moment', async () => {
+		let asked: object | undefined;
+		const given = services({
+			async extract(_archive, _reference, options) {
+				asked = options;
+				return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes] };
+			},
+		});
+		expect((await call(['extract', '--at', '3d', 'be9d587d'], given)).code).toBe(0);
+		expect(asked).toMatchObject({ at: '3d' });
+	});
+
 	it('never sends an escape sequence to a terminal', async () => {
 		const { out } = await call(['extract', 'be9d587d'], load, recordIo({ terminal: true }));
 		expect(out).toBe('Subject: \\x1b[2J\n\n\\x00\ufffd');

@@ -1,26 +1,20 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FileHooks } from '../../src/platform/index.ts';
-import { packOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { verifyOnce } from '../support/archive.ts';
 import {
-	copyOf,
+	bundlesOf,
+	copyOfEve,
 	type EventfulNight,
 	flawsAfterNextPack,
-	leftovers,
 	lossesAfterBreak,
 	makeEventfulNight,
+	makeFirstNight,
+	type Night,
 	packTheNight,
-	restoredDifferences,
-	SMALL_BUNDLES,
+	snapshotsOf,
 } from '../support/eventful-night.ts';
-
-let night: EventfulNight;
-beforeAll(async () => {
-	night = await makeEventfulNight();
-});
-afterAll(() => night.remove());
 
 const FAULTS = [
 	{ code: 'EIO', error: 'io' },
@@ -30,88 +24,95 @@ const FAULTS = [
 interface Fault {
 	/** The operation that fails, counted from 0. */
 	readonly at: number;
-	/** Whether the operation was carried out before it failed. */
+	/** `after`: it is carried out, and fails nevertheless. */
 	readonly when: 'before' | 'after';
 }
 
-function faultOf({ at }: Fault): (typeof FAULTS)[number] {
-	return FAULTS[at % 2] ?? FAULTS[0];
-}
+let night: EventfulNight;
+beforeAll(async () => {
+	night = await makeEventfulNight();
+});
+afterAll(() => night.remove());
 
-/** Lets every operation pass but one. `failed` tells whether it came to that one. */
-function failingHooks(fault: Fault): { readonly hooks: FileHooks; failed(): string | null } {
+/** Lets every operation pass but one. */
+function failingHooks({ at, when }: Fault): { readonly hooks: FileHooks; failed(): string | null } {
 	let seen = 0;
 	let failed: string | null = null;
 	function strike(operation: string): void {
-		if (seen++ !== fault.at) return;
+		if (seen++ !== at) return;
 		failed = operation;
-		const { code } = faultOf(fault);
+		const { code } = FAULTS[at % 2] ?? FAULTS[0];
 		throw Object.assign(new Error(`${code}: made by the test`), { code });
 	}
-	return { hooks: { [fault.when]: strike }, failed: () => failed };
+	return { hooks: { [when]: strike }, failed: () => failed };
 }
 
-async function faultsOfPack(when: Fault['when'], broken: (fault: Fault) => Promise<string | null>): Promise<string[]> {
-	const failed: string[] = [];
+/** Packs with one fault after another, until none strikes; gives the operations that failed. */
+async function packWithEveryFault(
+	when: Fault['when'],
+	given: {
+		readonly night: Night;
+		readonly archive: () => string;
+		readonly judge: (archive: string, place: string) => Promise<void>;
+	},
+): Promise<string[]> {
+	const { night } = given;
+	const struck: string[] = [];
 	for (let at = 0; ; at++) {
-		const operation = await broken({ at, when });
-		if (operation === null) return failed;
-		failed.push(operation);
-	}
-}
-
-test('the night that is broken seals, writes news and folds', async () => {
-	const archive = copyOf(night.eve);
-	const { result } = await packTheNight(archive, night);
-	expect(result.sealed.new).toBeGreaterThan(0);
-	expect(result.volatile.newBytes).toBeGreaterThan(0);
-	expect(result.messages).toMatchObject({
-		added: expect.any(Number),
-		changed: expect.any(Number),
-		removed: expect.any(Number),
-	});
-	console.log(result);
-	expect(await flawsAfterNextPack(archive, night)).toEqual([]);
-});
-
-test.each(['before', 'after'] as const)('a pack loses nothing whichever file operation fails, the fault coming %s it', async (when) => {
-	const failed = await faultsOfPack(when, async (fault) => {
-		const archive = copyOf(night.eve);
-		const { hooks, failed } = failingHooks(fault);
-		const outcome = await packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES, hooks }).then(
+		const archive = given.archive();
+		const { hooks, failed } = failingHooks({ at, when });
+		const outcome = await packTheNight(archive, night, hooks).then(
 			() => null,
 			(error: unknown) => error,
 		);
 		const operation = failed();
-		if (operation === null) expect(outcome).toBeNull();
-		else expect(outcome, `operation ${fault.at}, ${operation}`).toMatchObject({ name: 'MailsealError', code: faultOf(fault).error });
-		expect(await lossesAfterBreak(archive, night), `operation ${fault.at}, ${operation}`).toEqual([]);
+		const place = `operation ${at}, ${operation}`;
+		if (operation !== null) expect(outcome, place).toMatchObject({ name: 'MailsealError', code: FAULTS[at % 2]?.error });
+		await given.judge(archive, place);
 		await packTheNight(archive, night);
-		expect(await flawsAfterNextPack(archive, night), `after operation ${fault.at}, ${operation}`).toEqual([]);
+		expect(await flawsAfterNextPack(archive, night), `the next pack after ${place}`).toEqual([]);
 		rmSync(archive, { recursive: true });
-		return operation;
-	});
-	expect(failed.length).toBeGreaterThan(20);
-	expect(new Set(failed)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
+		if (operation === null) {
+			expect(outcome).toBeNull();
+			return struck;
+		}
+		struck.push(operation);
+	}
+}
+
+test('the night that is broken seals mail, writes several volatile bundles and folds one', async () => {
+	const archive = copyOfEve(night);
+	const before = bundlesOf(archive, night.snapshotBefore).filter((ref) => ref.kind === 'volatile');
+	const { result } = await packTheNight(archive, night);
+	const after = bundlesOf(archive, String(result.snapshot)).map((ref) => ref.id);
+	expect(result.sealed.new).toBeGreaterThan(0);
+	expect(result.volatile.newBytes).toBeGreaterThan(0);
+	expect(result.messages.changed).toBeGreaterThan(0);
+	expect(result.messages.removed).toBeGreaterThan(0);
+	expect(before.some((ref) => !after.includes(ref.id))).toBe(true);
+	expect(snapshotsOf(archive).at(-2)).toBe(night.snapshotBefore);
 });
 
-test.each(['before', 'after'] as const)('a first pack leaves an archive that the next one completes, the fault coming %s an operation', async (when) => {
-	const failed = await faultsOfPack(when, async (fault) => {
-		const archive = join(temporaryFolder(), 'archive');
-		const { hooks, failed } = failingHooks(fault);
-		const outcome = await packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES, hooks }).then(
-			() => null,
-			(error: unknown) => error,
-		).catch((error: unknown) => error);
-		const operation = failed();
-		if (operation === null) expect(outcome).toBeNull();
-		else expect(outcome).toMatchObject({ name: 'MailsealError', code: faultOf(fault).error });
-		if (existsSync(join(archive, 'mailseal.json'))) {
-			expect((await verifyOnce(archive, 'deep')).findings, `operation ${fault.at}, ${operation}`).toEqual([]);
-		}
-		await packTheNight(archive, night);
-		expect(await flawsAfterNextPack(archive, night), `after operation ${fault.at}, ${operation}`).toEqual([]);
-		return operation;
+test.each(['before', 'after'] as const)('a pack loses nothing whichever file operation fails, the fault coming %s it', async (when) => {
+	const struck = await packWithEveryFault(when, {
+		night,
+		archive: () => copyOfEve(night),
+		judge: async (archive, place) => expect(await lossesAfterBreak(archive, night), place).toEqual([]),
 	});
-	expect(failed.length).toBeGreaterThan(30);
+	expect(new Set(struck)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
+	expect(struck.length).toBeGreaterThan(30);
 });
+
+test.each(['before', 'after'] as const)(
+	'a first pack that fails is done anew by the next, the fault coming %s an operation',
+	async (when) => {
+		const struck = await packWithEveryFault(when, {
+			night: makeFirstNight(night.folder()),
+			archive: () => join(night.folder(), 'archive'),
+			async judge(archive, place) {
+				if (existsSync(join(archive, 'mailseal.json'))) expect((await verifyOnce(archive, 'deep')).findings, place).toEqual([]);
+			},
+		});
+		expect(struck.length).toBeGreaterThan(50);
+	},
+);

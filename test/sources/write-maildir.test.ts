@@ -431,15 +431,28 @@ describe('control files', () => {
 			folders: [folder('INBOX')],
 			controls: [
 				control('sieve/main.sieve', { text: 'keep;', mode: 0o640 }),
-				control('.dovecot.sieve', { link: 'sieve/main.sieve' }),
+				control('active', { link: 'sieve/main.sieve' }),
 				control('empty', { text: '' }),
 			],
 		});
-		expect(readFileSync(join(to, A, '.dovecot.sieve'), 'utf8')).toBe('keep;');
-		expect(readlinkSync(join(to, A, '.dovecot.sieve'))).toBe('sieve/main.sieve');
+		expect(readFileSync(join(to, A, 'active'), 'utf8')).toBe('keep;');
+		expect(readlinkSync(join(to, A, 'active'))).toBe('sieve/main.sieve');
 		expect(statSync(join(to, A, 'sieve/main.sieve')).mode & 0o7777).toBe(0o640);
 		expect(Math.floor(statSync(join(to, A, 'sieve/main.sieve')).mtimeMs)).toBe(Date.parse('2021-01-01T00:00:00.000Z'));
-		expect(tree(to)).toEqual([`${A}/.dovecot.sieve`, `${A}/empty`, `${A}/sieve/main.sieve`]);
+		expect(tree(to)).toEqual([`${A}/active`, `${A}/empty`, `${A}/sieve/main.sieve`]);
+	});
+
+	test('a link that Maildir++ servers would take for a folder comes back as the file that it leads to', () => {
+		const controls = [control('.dovecot.sieve', { link: 'sieve/main.sieve' }), control('sieve/main.sieve', { text: 'keep;', mode: 0o640 })];
+		const to = emptyFolder();
+		write(to, { folders: [folder('INBOX')], controls });
+		expect(lstatSync(join(to, A, '.dovecot.sieve')).isFile()).toBe(true);
+		expect(readFileSync(join(to, A, '.dovecot.sieve'), 'utf8')).toBe('keep;');
+		expect(statSync(join(to, A, '.dovecot.sieve')).mode & 0o7777).toBe(0o640);
+		expect(write(to, { folders: [folder('INBOX')], controls }).codes).toEqual([]);
+		const fs = emptyFolder();
+		write(fs, { folders: [folder('INBOX')], controls }, 'fs');
+		expect(readlinkSync(join(fs, A, '.dovecot.sieve'))).toBe('sieve/main.sieve');
 	});
 
 	test('that are there stay; a different one is told, an equal one is not', () => {

@@ -5,34 +5,46 @@ import { join } from 'node:path';
 import { liveOneDay } from '../../bench/life.ts';
 import { makeTree } from '../../bench/tree.ts';
 import type { BundleSettings, Outcome, PackResult } from '../../src/archive/index.ts';
-import { filesBelow, packOnce, restoreOnce, temporaryFolder, verifyOnce } from './archive.ts';
+import type { FileHooks } from '../../src/platform/index.ts';
+import { filesBelow, packOnce, restoreOnce, verifyOnce } from './archive.ts';
 import { compareTreeStates, type FolderState, readTreeState } from './tree-state.ts';
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 8, 1, 2);
-const SEED = 21;
+const SEED = 22;
 /** Nights before the one that is broken. */
-const NIGHTS = 7;
+const NIGHTS = 10;
 
 /** Small bundles, so that one night seals, writes news and folds. */
-export const SMALL_BUNDLES: Partial<BundleSettings> = { target: 24 * 1024, max: 32 * 1024, linger: 5 * DAY };
+export const SMALL_BUNDLES: Partial<BundleSettings> = { target: 8 * 1024, max: 12 * 1024, linger: 2 * DAY };
+
+/** A mail store on one night. */
+export interface Night {
+	readonly spec: string;
+	readonly now: number;
+	/** The store as the pack will find it. */
+	readonly tree: Map<string, FolderState>;
+}
 
 /** An archive on the eve of a pack that seals, writes news and folds, and the mail store of that night. */
-export interface EventfulNight {
-	readonly spec: string;
+export interface EventfulNight extends Night {
 	/** The archive after the nights before; copied, never changed. */
 	readonly eve: string;
 	/** What the newest snapshot of the eve restores to. */
 	readonly treeBefore: Map<string, FolderState>;
 	readonly snapshotBefore: string;
-	/** The store as the pack will find it. */
-	readonly tree: Map<string, FolderState>;
-	readonly now: number;
+	/** A new folder beside the store. */
+	folder(): string;
 	remove(): void;
 }
 
+/** In memory where the machine has such a place: hundreds of packs wait for the disk otherwise. */
+function fastFolder(): string {
+	return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'mailseal-night-'));
+}
+
 export async function makeEventfulNight(): Promise<EventfulNight> {
-	const place = mkdtempSync(join(tmpdir(), 'mailseal-night-'));
+	const place = fastFolder();
 	const root = join(place, 'store');
 	const eve = join(place, 'eve');
 	const spec = `maildir:${root}/{account}/Maildir`;
@@ -45,7 +57,7 @@ export async function makeEventfulNight(): Promise<EventfulNight> {
 	}
 	const treeBefore = readTreeState(root);
 	const now = START + NIGHTS * DAY;
-	liveOneDay({ root, seed: SEED, day: NIGHTS, now, churn: 0.3, bytes: 'small' });
+	liveOneDay({ root, seed: SEED, day: NIGHTS, now, churn: 0.15, bytes: 'small' });
 	return {
 		spec,
 		eve,
@@ -53,27 +65,35 @@ export async function makeEventfulNight(): Promise<EventfulNight> {
 		snapshotBefore,
 		tree: readTreeState(root),
 		now,
+		folder: () => mkdtempSync(join(place, 'folder-')),
 		remove: () => rmSync(place, { recursive: true, force: true }),
 	};
 }
 
+/** A store that no pack has seen yet, small. */
+export function makeFirstNight(folder: string): Night {
+	const root = join(folder, 'first-store');
+	makeTree({ root, seed: SEED, accounts: 2, messages: 16, bytes: 'small', domain: ['example.org', 'example.net'], now: START });
+	return { spec: `maildir:${root}/{account}/Maildir`, now: START, tree: readTreeState(root) };
+}
+
 /** A copy to break. */
-export function copyOf(archive: string): string {
-	const copy = join(temporaryFolder(), 'archive');
-	execFileSync('cp', ['-a', archive, copy]);
+export function copyOfEve(night: EventfulNight): string {
+	const copy = join(night.folder(), 'archive');
+	execFileSync('cp', ['-a', night.eve, copy]);
 	return copy;
 }
 
-export function packTheNight(archive: string, night: EventfulNight): Promise<Outcome<PackResult>> {
-	return packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES });
+export async function packTheNight(archive: string, night: Night, hooks: FileHooks = {}): Promise<Outcome<PackResult>> {
+	return await packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES, hooks });
 }
 
 /** What differs between the store and what a snapshot restores to. */
-export async function restoredDifferences(
+async function restoredDifferences(
 	archive: string,
 	what: { readonly tree: Map<string, FolderState>; readonly at?: string },
 ): Promise<string[]> {
-	const to = temporaryFolder();
+	const to = join(archive, '..', 'restored');
 	const { findings } = await restoreOnce(archive, to, what.at === undefined ? {} : { at: what.at });
 	const differences = compareTreeStates(what.tree, readTreeState(to));
 	rmSync(to, { recursive: true });
@@ -91,7 +111,7 @@ export async function lossesAfterBreak(archive: string, night: EventfulNight): P
 }
 
 /** Everything that is wrong after the next pack went through: differences, damage, and leftovers. */
-export async function flawsAfterNextPack(archive: string, night: EventfulNight): Promise<string[]> {
+export async function flawsAfterNextPack(archive: string, night: Night): Promise<string[]> {
 	const { findings } = await verifyOnce(archive, 'deep');
 	return [
 		...findings.map((finding) => `verify: ${finding.code}: ${finding.text}`),
@@ -110,14 +130,24 @@ export function snapshotsOf(archive: string): string[] {
 		.sort();
 }
 
+function snapshotFile(name: string): string {
+	return join('snapshots', name.slice(0, 4), `${name}.json`);
+}
+
+/** What a snapshot names, oldest first. */
+export function bundlesOf(archive: string, snapshot: string): { readonly id: string; readonly kind: 'sealed' | 'volatile' }[] {
+	const { bundles } = JSON.parse(readFileSync(join(archive, snapshotFile(snapshot)), 'utf8')) as {
+		bundles: { id: string; kind: 'sealed' | 'volatile' }[];
+	};
+	return bundles;
+}
+
 /** Files that no snapshot names and that are not the archive's own. */
 export function leftovers(archive: string): string[] {
 	const named = new Set<string>();
 	for (const name of snapshotsOf(archive)) {
-		const path = join('snapshots', name.slice(0, 4), `${name}.json`);
-		named.add(path);
-		const { bundles } = JSON.parse(readFileSync(join(archive, path), 'utf8')) as { bundles: { id: string; kind: string }[] };
-		for (const { id, kind } of bundles) named.add(join('bundles', kind, id.slice(0, 2), `${id}.zip`));
+		named.add(snapshotFile(name));
+		for (const { id, kind } of bundlesOf(archive, name)) named.add(join('bundles', kind, id.slice(0, 2), `${id}.zip`));
 	}
 	const own = new Set(['mailseal.json', 'README.txt', 'recover.py', 'catalog.sqlite', '.lock']);
 	return [...filesBelow(archive).keys()].filter((path) => !named.has(path) && !own.has(path)).map((path) => `left over: ${path}`);

@@ -87,7 +87,9 @@ function readFolder(path: string): StoredFolder {
 				...readFacts(join(path, box, name)),
 				path: `${box}/${name}`,
 				flags: letters.flatMap((letter) => FLAGS[letter] ?? []).sort(),
-				keywords: letters.flatMap((letter) => (/[a-z]/.test(letter) ? (table[letter.charCodeAt(0) - 97] ?? `unnamed ${letter}`) : [])).sort(),
+				keywords: letters
+					.flatMap((letter) => (/[a-z]/.test(letter) ? (table[letter.charCodeAt(0) - 97] ?? `unnamed ${letter}`) : []))
+					.sort(),
 				uid: line?.uid,
 				guid: line?.guid ?? base,
 			});

@@ -13,6 +13,7 @@ import { printable, printablePieces } from '../text.ts';
 
 interface ExtractOptions {
 	readonly output?: string;
+	readonly at?: string;
 }
 
 interface ExtractedFile {
@@ -32,10 +33,12 @@ export function describe(command: Command): void {
 				'are there already stay. On a terminal, control characters are shown as escapes.',
 		)
 		.argument('<message...>', 'an id (8 digits or more), a <Message-ID> in angle brackets, or account/folder/key')
-		.option('-o, --output <dir>', 'the folder to write files into; made where it is missing');
+		.option('-o, --output <dir>', 'the folder to write files into; made where it is missing')
+		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)');
 	addExamples(command, [
 		['mailseal extract 5f1d0c3a9b27 > message.eml', 'by the start of its id'],
 		["mailseal extract '<20261123.42@mail.example.org>' | less", 'by Message-ID'],
+		["mailseal extract --at 30d '<20261023.7@mail.example.org>'", 'one that was deleted since'],
 		['mailseal extract -o found 5f1d0c3a9b27 alice@example.org/INBOX/1763863200.M1P2.host', 'several, into a folder'],
 	]);
 }
@@ -62,9 +65,14 @@ export async function run(call: Call): Promise<Answer> {
 	});
 }
 
+function momentOf(call: Call): { readonly at?: string; readonly now: number } {
+	const { at } = call.options<ExtractOptions>();
+	return { ...(at === undefined ? {} : { at }), now: call.io.now() };
+}
+
 async function toStandardOutput(call: Call, from: { readonly archive: Archive; readonly reference: string }): Promise<Answer> {
 	const { stdout, signal } = call.io;
-	const message = await call.services.extract(from.archive, from.reference, { now: call.io.now() });
+	const message = await call.services.extract(from.archive, from.reference, momentOf(call));
 	// A terminal obeys escape sequences, and anyone can send some; a file or a pipe gets the exact bytes.
 	const pieces = stdout.terminal ? printablePieces(message.chunks()) : message.chunks();
 	for (const piece of pieces) {
@@ -87,7 +95,7 @@ async function toFolder(
 	for (const reference of what.references) {
 		call.io.signal.throwIfAborted();
 		try {
-			const message = await call.services.extract(what.archive, reference, { now: call.io.now() });
+			const message = await call.services.extract(what.archive, reference, momentOf(call));
 			messages.push(writeFile(call, { message, folder: what.folder }));
 		} catch (error) {
 			if (!(error instanceof MailsealError) || !SKIPPED.has(error.code) || what.references.length === 1) throw error;

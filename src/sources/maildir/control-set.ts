@@ -1,9 +1,9 @@
-import type { Finding } from '../../domain/index.ts';
+import type { Finding, Severity } from '../../domain/index.ts';
 import type { ControlFile } from '../contract.ts';
 import { type DiskPath, shownPath, textOfName, under } from './disk-name.ts';
 import { listEntries } from './entries.ts';
 import { controlFacts } from './file-facts.ts';
-import { look, readSmallFile } from './small-file.ts';
+import { kindOf, readSmallFile } from './small-file.ts';
 
 /** Bytes of one file beside the mail, and of all of one folder or account: they travel inside manifests. */
 const FILE_LIMIT = 1024 * 1024;
@@ -38,7 +38,7 @@ export class ControlSet {
 			return;
 		}
 		if (this.#files.has(path)) {
-			this.#leaveOut(place, 'a file of this name in the home directory goes before it');
+			this.#leaveOut(place, 'a file of this name in the home directory goes before it', 'note');
 			return;
 		}
 		this.#bytes += file.kind === 'file' ? file.bytes.length : file.target.length;
@@ -58,10 +58,10 @@ export class ControlSet {
 		for (const closed of tree.unreadable) this.#leaveOut(closed, 'the directory cannot be read, permission denied');
 	}
 
-	#leaveOut(place: DiskPath, text: string): void {
+	#leaveOut(place: DiskPath, text: string, severity: Severity = 'warning'): void {
 		this.findings.push({
 			code: 'control-left-out',
-			severity: 'warning',
+			severity,
 			subject: shownPath(place),
 			text: `the file beside the mail is not packed: ${text}`,
 		});
@@ -86,8 +86,8 @@ export function listTree(path: string, place: DiskPath, accept: (name: string) =
 	const unreadable: DiskPath[] = [];
 	const pending = [{ path, place, depth: 0 }];
 	for (let next = pending.pop(); next !== undefined && files.length <= COUNT_LIMIT; next = pending.pop()) {
-		if (look(next.place)?.isDirectory() !== true) continue;
-		const entries = listEntries(next.place);
+		const kind = kindOf(next.place);
+		const entries = kind === 'directory' ? listEntries(next.place) : kind === 'denied' ? null : [];
 		if (entries === null) unreadable.push(next.place);
 		for (const entry of entries ?? []) {
 			// A name that is not UTF-8 has no place in a control file's path.

@@ -26,13 +26,8 @@ export function findAccounts(request: AccountSearchRequest): AccountList {
 	const accounts = search.accounts;
 	if (accounts.length === 0) throw search.nothing(request.path);
 	if (request.account !== undefined && !search.isSingle) {
-		throw new MailsealError(
-			'usage',
-			`Cannot use account name "${request.account}" for "${request.path}": ${accounts.length} accounts lie there`,
-			{
-				hint: 'leave the account name out, or name one Maildir',
-			},
-		);
+		const text = `Cannot use account name "${request.account}" for "${request.path}": ${accounts.length} accounts lie there`;
+		throw new MailsealError('usage', text, { hint: 'leave the account name out, or name one Maildir' });
 	}
 	return { accounts, findings: search.findings, complete: search.complete };
 }
@@ -156,8 +151,7 @@ class AccountSearch {
 	}
 
 	#entries(place: DiskPath): { entry: Entry; place: DiskPath }[] {
-		if (this.#signal.aborted)
-			throw new MailsealError('interrupted', `Cannot list accounts in "${shownPath(place)}": the run was interrupted`);
+		this.stopIfAborted(place);
 		const entries = listEntries(place);
 		if (entries === null) this.#deny(place);
 		return (entries ?? []).filter((entry) => nameOf(entry) !== 'lost+found').map((entry) => ({ entry, place: under(place, entry.name) }));

@@ -63,7 +63,9 @@ export class MessageFinder {
 			const files = sighting instanceof Map ? stillThere(diskDirectory(place.directory), [...sighting.values()]) : [sighting];
 			const keyed = keysOf(base, files, (other) => recent.seen.has(other));
 			const file = keyed.find((candidate) => candidate.key === key);
-			if (file !== undefined) return toPlacement(file, files.length > 1);
+			if (file === undefined) continue;
+			const placement = toPlacement(key, file);
+			return files.length > 1 ? { ...placement, ambiguous: true } : placement;
 		}
 		return null;
 	}

@@ -4,7 +4,7 @@ import { type DiskPath, diskDirectory, shownPath } from './disk-name.ts';
 import { lettersOf, type NamedState, sortByCodePoint, stateOf } from './file-name.ts';
 import { readFolderControls } from './folder-controls.ts';
 import { type FolderTables, readFolderTables } from './folder-tables.ts';
-import { addSightings, type KeyedName, keysOf, listMiddle, type SeenName, type Sightings, stillThere } from './names.ts';
+import { addSightings, keysOf, listMiddle, type SeenName, type Sightings, stillThere } from './names.ts';
 import { type FolderStat, statFolder } from './signature.ts';
 
 /** One listing of a folder under renames misses files in up to three of four tries; the union of three missed none. */
@@ -82,17 +82,17 @@ function placeAll(place: FolderPlace, seen: Sightings, tables: FolderTables, fin
 	const shared: [base: string, files: readonly SeenName[]][] = [];
 	for (const [base, sighting] of seen) {
 		if (!(sighting instanceof Map)) {
-			placements.set(base, toPlacement({ ...sighting, key: base }, false));
+			placements.set(base, toPlacement(base, sighting));
 			continue;
 		}
 		const files = stillThere(directory, [...sighting.values()]);
 		const [only] = files;
 		if (files.length > 1) shared.push([base, files]);
-		else if (only !== undefined) placements.set(base, toPlacement({ ...only, key: base }, false));
+		else if (only !== undefined) placements.set(base, toPlacement(base, only));
 	}
 	for (const [base, files] of shared) {
 		for (const file of keysOf(base, files, (key) => placements.has(key) || seen.has(key))) {
-			placements.set(file.key, toPlacement(file, true));
+			placements.set(file.key, { ...toPlacement(file.key, file), ambiguous: true });
 		}
 		findings.push({
 			code: 'duplicate-key',
@@ -106,30 +106,35 @@ function placeAll(place: FolderPlace, seen: Sightings, tables: FolderTables, fin
 }
 
 /** Makes placements of names. Most messages of a folder share a few combinations of flags. */
-export function placer(directory: string, tables: FolderTables): (file: KeyedName, ambiguous: boolean) => ListedPlacement {
+export function placer(directory: string, tables: FolderTables): (key: string, file: SeenName) => Mutable<ListedPlacement> {
 	const states = new Map<string, NamedState>();
-	return (file, ambiguous) => {
-		const letters = lettersOf(file.name);
+	return (key, { dir, name }) => {
+		const letters = lettersOf(name);
 		let state = states.get(letters);
 		if (state === undefined) {
 			state = stateOf(letters, tables.keywords);
 			states.set(letters, state);
 		}
-		const entry = tables.uidlist?.entries.get(file.key);
-		const more = entry === undefined ? undefined : tables.index?.byUid.get(entry.uid);
-		return {
-			key: file.key,
+		// Filled step by step: a folder may have hundreds of thousands of messages, and spreading doubles the time.
+		const placement: Mutable<ListedPlacement> = {
+			key,
 			flags: state.flags,
-			keywords: more === undefined ? state.keywords : sortByCodePoint([...state.keywords, ...more]),
-			dir: file.dir,
-			path: `${directory}/${file.dir}/${file.name}`,
-			...(file.key.length < file.name.length ? { info: file.name.slice(file.key.length) } : {}),
-			...(entry === undefined ? {} : { uid: entry.uid }),
-			...(entry === undefined || entry.fields === '' ? {} : { uidlist: entry.fields }),
-			...(ambiguous ? { ambiguous } : {}),
+			keywords: state.keywords,
+			dir,
+			path: `${directory}/${dir}/${name}`,
 		};
+		if (key.length < name.length) placement.info = name.slice(key.length);
+		const entry = tables.uidlist?.entries.get(key);
+		if (entry === undefined) return placement;
+		placement.uid = entry.uid;
+		if (entry.fields !== '') placement.uidlist = entry.fields;
+		const more = tables.index?.byUid.get(entry.uid);
+		if (more !== undefined) placement.keywords = sortByCodePoint([...state.keywords, ...more]);
+		return placement;
 	};
 }
+
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 /** A `cur` or `new` that is there but no directory may hide mail. */
 function checkMiddles(directory: DiskPath, stat: FolderStat, findings: Finding[]): boolean {

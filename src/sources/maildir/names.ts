@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { MailsealError, systemCode } from '../../domain/index.ts';
+import { systemCode } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import { type DiskPath, diskName, shownPath, textOfName, under } from './disk-name.ts';
 import { baseOf } from './file-name.ts';
@@ -29,8 +29,7 @@ export function listMiddle(folder: DiskPath, dir: Middle): string[] {
 	} catch (error) {
 		const code = systemCode(error);
 		if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-		const known = asMailsealError(error, 'list', shownPath(path));
-		throw known instanceof MailsealError ? known : error;
+		throw asMailsealError(error, 'list', shownPath(path));
 	}
 }
 

@@ -1,11 +1,11 @@
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { systemCode } from '../../domain/index.ts';
 import type { OpenMessage, ReadMessage, Unreadable } from '../contract.ts';
 import { MAGIC_LENGTH, methodOf, UNPACKED_LIMIT, unpack } from './compression.ts';
 import { type DiskPath, diskPath } from './disk-name.ts';
 import { dateOf, modeOf, ownerOf } from './file-facts.ts';
 import { readUpTo } from './small-file.ts';
+import { placeOf } from './true-place.ts';
 
 /** Readings of a file whose size or mtime moves meanwhile. */
 const TRIES = 5;
@@ -79,30 +79,11 @@ function readOnce(descriptor: number, stat: BigIntStats, limit: number): ReadMes
 	return { bytes: bytes.length > limit ? null : bytes, size: bytes.length, ...facts, oddity };
 }
 
-/**
- * O_NOFOLLOW guards the last name only. Whoever owns a directory above it can put a symbolic link in its place between listing and
- * opening, and have us read any file as their mail; where the system tells a descriptor's true path, it must be the one asked for.
- */
-function checkPlace(descriptor: number, place: DiskPath): Failure | null {
-	let actual: Buffer;
-	try {
-		actual = readlinkSync(`/proc/self/fd/${descriptor}`, 'buffer');
-	} catch (error) {
-		// Only Linux has it, and only where /proc is mounted.
-		if (systemCode(error) === 'ENOENT') return null;
-		throw error;
-	}
-	const wanted = Buffer.from(place);
-	if (directoryOf(actual).equals(directoryOf(wanted))) return null;
-	const named = lstatSync(place, { bigint: true, throwIfNoEntry: false });
-	if (named === undefined) return { unreadable: 'vanished', text: 'it was moved to another folder' };
-	const opened = fstatSync(descriptor, { bigint: true });
-	if (named.ino !== opened.ino || named.dev !== opened.dev) return { unreadable: 'vanished', text: 'another file took its place' };
-	return { unreadable: 'symbolic-link', text: `its path leads through a symbolic link to ${dirname(actual.toString('utf8'))}` };
-}
-
-function directoryOf(path: Buffer): Buffer {
-	return path.subarray(0, path.lastIndexOf(0x2f));
+function checkPlace(descriptor: number, path: DiskPath): Failure | null {
+	const place = placeOf(descriptor, path);
+	if (place === 'true') return null;
+	if (place === 'moved') return { unreadable: 'vanished', text: 'it was moved to another folder' };
+	return { unreadable: 'symbolic-link', text: 'its path leads through a symbolic link' };
 }
 
 const FAILURES: Readonly<Record<string, Failure>> = {

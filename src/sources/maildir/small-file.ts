@@ -3,6 +3,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync,
 import { type Finding, systemCode } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import { type DiskPath, shownPath } from './disk-name.ts';
+import { placeOf } from './true-place.ts';
 
 /** What a look at a small file beside the mail gives. */
 export type SmallFile =
@@ -21,6 +22,11 @@ export function look(path: DiskPath): BigIntStats | undefined {
 	}
 }
 
+/** The same, undefined too where permission is denied. */
+export function lookIfAllowed(path: DiskPath): BigIntStats | undefined {
+	return kindOf(path) === 'denied' ? undefined : look(path);
+}
+
 /** Reads a file of `limit` bytes at most without following a symbolic link or waiting for a FIFO. */
 export function readSmallFile(path: DiskPath, limit: number): SmallFile {
 	let descriptor: number;
@@ -37,6 +43,7 @@ export function readSmallFile(path: DiskPath, limit: number): SmallFile {
 	}
 	try {
 		const stat = fstatSync(descriptor, { bigint: true });
+		if (placeOf(descriptor, path) === 'behind-a-link') return skipped(path, 'symbolic-link', 'its path leads through a symbolic link');
 		if (!stat.isFile()) return skipped(path, 'control-not-a-file', 'it is not a regular file');
 		if (stat.size > BigInt(limit)) return skipped(path, 'control-too-large', `it has ${stat.size} bytes (${limit} at most are kept)`);
 		return { kind: 'file', bytes: readUpTo(descriptor, Number(stat.size)), stat };

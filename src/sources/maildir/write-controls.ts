@@ -36,6 +36,16 @@ function refusal(word: ControlWord): string | null {
 	return word.content !== undefined && BASE64.test(word.content) ? null : 'its content is not base64';
 }
 
+/**
+ * The word itself, or the file that it leads to where it is a link that Maildir++ servers take for a folder: Dovecot lists a link
+ * `.dovecot.sieve` beside the folders as `dovecot/sieve`, and fails to open it. A file of that name it leaves alone.
+ */
+export function withoutFolderLook(word: ControlWord, others: readonly ControlWord[]): ControlWord {
+	if (word.folder !== undefined || word.link === undefined || !/^\.[^/]*$/.test(word.path)) return word;
+	const target = others.find((other) => other.folder === undefined && other.path === word.link && other.content !== undefined);
+	return target === undefined ? word : { ...target, path: word.path };
+}
+
 /** What a control word asks for, null where the writer makes that file itself, or a finding where it must not be made. */
 export function planControl(
 	word: ControlWord,

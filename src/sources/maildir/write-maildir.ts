@@ -6,7 +6,7 @@ import type { AccountMail, AccountPlan, MailboxWriter, WriteJob } from '../write
 import { lookAtFolder, makeFolder, ownerToGive } from '../write-destination.ts';
 import { lookAtControl, makeControl } from './make-controls.ts';
 import { type FolderMail, planFolder } from './plan-folder.ts';
-import { type ControlPlan, planControl } from './write-controls.ts';
+import { type ControlPlan, planControl, withoutFolderLook } from './write-controls.ts';
 import { fitsDisk, folderDirectory, folderOfDirectory } from './write-folders.ts';
 import { convertSubscriptions } from './write-subscriptions.ts';
 
@@ -216,7 +216,8 @@ function planControls(
 	const { account, layout: from } = mail.account;
 	const byName = new Map(folders.map((folder) => [folder.folder, folder]));
 	const plans: ControlPlan[] = [];
-	for (const word of mail.controls) {
+	for (const archived of mail.controls) {
+		const word = layout === 'maildir++' ? withoutFolderLook(archived, mail.controls) : archived;
 		const folder = word.folder === undefined ? undefined : byName.get(word.folder);
 		if (word.folder !== undefined && folder === undefined) continue;
 		const base = folder?.levels ?? [account];

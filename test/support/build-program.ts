@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Compiled modules stay outside of what is built, and are found here. */
+export const NODE_PATH = join(ROOT, 'node_modules');
+
+/**
+ * Builds `entry` (relative to the repository) as scripts/build.mjs builds the program, for the time of a test file: what runs is
+ * never older than the source, and no other build can take it away meanwhile.
+ */
+export function builtFile(entry: string): { readonly path: string } {
+	const folder = mkdtempSync(join(tmpdir(), 'mailseal-built-'));
+	const path = join(folder, 'built.cjs');
+	beforeAll(async () => {
+		await build({
+			entryPoints: [join(ROOT, entry)],
+			outfile: path,
+			bundle: true,
+			platform: 'node',
+			target: 'node20',
+			format: 'cjs',
+			external: ['better-sqlite3'],
+			alias: { 'buffer-crc32': join(ROOT, 'src/bundle/fast-crc32.cjs') },
+			loader: { '.py': 'text' },
+			minifySyntax: true,
+			logLevel: 'error',
+		});
+	});
+	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+	return { path };
+}
