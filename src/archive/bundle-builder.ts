@@ -1,4 +1,4 @@
-import { composeBundle, entryOverhead, MAX_ENTRIES, messageEntryName, type StoredMessage } from '../bundle/index.ts';
+import { composeBundle, entryOverhead, messageEntryName, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import type { BundleKind, BundleRef, ManifestLine, MessageId, MessageLine, Policy, Word } from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
@@ -54,12 +54,6 @@ function subjectOf(word: Word): string {
 			return `placement\0${word.account}\0${word.folder}\0${word.key}`;
 	}
 }
-
-/** Entries of an archive's own in each bundle: the head and the manifest. */
-const OWN_ENTRIES = 2;
-
-/** The most messages that one bundle may hold. */
-export const MAX_MESSAGES = MAX_ENTRIES - OWN_ENTRIES;
 
 function roomOf({ id, codec, stored }: StoredMessage): number {
 	return stored.length + entryOverhead(messageEntryName(id, codec).length);

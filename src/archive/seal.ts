@@ -1,8 +1,8 @@
-import type { StoredMessage } from '../bundle/index.ts';
+import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
 import type { Finding, MessageLine, PlacedWord, Policy } from '../domain/index.ts';
-import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
+import { type BundleWriter, openBuilder } from './bundle-builder.ts';
 import { carry } from './carry.ts';
 import type { QuietMail } from './divide.ts';
 import { type Absent, type Arrived, type Incoming, type IngestRequest, ingestAll } from './ingest.ts';

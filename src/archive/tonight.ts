@@ -1,7 +1,7 @@
-import type { StoredMessage } from '../bundle/index.ts';
+import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
-import { type BundleWriter, MAX_MESSAGES, openBuilder } from './bundle-builder.ts';
+import { type BundleWriter, openBuilder } from './bundle-builder.ts';
 import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
 import { type Absent, type Arrived, type IngestRequest, ingestAll } from './ingest.ts';

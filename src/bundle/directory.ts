@@ -1,8 +1,7 @@
 import { fromRandomAccessReader, RandomAccessReader, type Entry as YauzlEntry, type ZipFile } from 'yauzl';
 import { damaged } from './damage.ts';
 import { isTreacherousName, LONGEST_NAME } from './entry-names.ts';
-import { centralExtraLength, localExtraLength } from './layout.ts';
-import { MAX_ENTRIES } from './writer.ts';
+import { centralExtraLength, localExtraLength, MAX_ENTRIES } from './layout.ts';
 import {
 	asBuffer,
 	CENTRAL_RECORD,
@@ -19,7 +18,7 @@ import {
 } from './zip-records.ts';
 
 /** Messages, marker and manifest. */
-const MOST_ENTRIES = MAX_ENTRIES + 2;
+const MOST_ENTRIES = MAX_ENTRIES;
 const LARGEST_DIRECTORY = MOST_ENTRIES * (CENTRAL_RECORD + LONGEST_NAME + ZIP64_CENTRAL_EXTRA);
 /** Bytes at the end of a bundle among which its directory and end records lie. */
 export const LONGEST_TAIL = LARGEST_DIRECTORY + ZIP64_END_RECORD + ZIP64_LOCATOR + END_RECORD;

@@ -7,4 +7,4 @@ export type { RangeSource } from './range-source.ts';
 export { type OpenBundle, openBundle } from './reader.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export { type EntryDamage, verifyEntries } from './verify.ts';
-export { type BundleDraft, composeBundle, MAX_ENTRIES, type StoredMessage, type StreamedBytes } from './writer.ts';
+export { type BundleDraft, composeBundle, MAX_MESSAGES, type StoredMessage, type StreamedBytes } from './writer.ts';

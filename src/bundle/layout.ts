@@ -10,6 +10,9 @@ import {
 	ZIP64_LOCATOR,
 } from './zip-records.ts';
 
+/** Entries that one bundle may hold: yazl takes time quadratic in them, and a reader takes the whole directory at once. */
+export const MAX_ENTRIES = 8000;
+
 /** Bytes that an entry with a name of so many bytes costs beside its data. */
 export function entryOverhead(nameLength: number): number {
 	return LOCAL_HEADER + CENTRAL_RECORD + 2 * nameLength;

@@ -4,14 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { type BundleId, type Codec, MailsealError, type ManifestLine, type MessageId, parseBundleId } from '../domain/index.ts';
 import { MANIFEST_NAME, MARKER_NAME, messageEntryName } from './entry-names.ts';
-import { planLayout } from './layout.ts';
+import { MAX_ENTRIES, planLayout } from './layout.ts';
 import { encodeManifest } from './manifest-file.ts';
 import { encodeMarker } from './marker.ts';
 import { addBytes, addStream, openZip } from './yazl-file.ts';
 import { asBuffer } from './zip-records.ts';
 
-/** Messages that one bundle may hold, beside its two fixed entries: yazl takes time quadratic in entries. */
-export const MAX_ENTRIES = 8000;
+/** Messages that one bundle may hold, beside the marker and the manifest. */
+export const MAX_MESSAGES = MAX_ENTRIES - 2;
 
 /** yazl refuses to take more in one buffer. */
 const LARGEST_BUFFER = 0x3fffffff;
@@ -78,8 +78,8 @@ export function composeBundle(content: {
 }
 
 function checkContent(messages: readonly StoredMessage[], lines: readonly ManifestLine[]): void {
-	if (messages.length > MAX_ENTRIES) {
-		throw new Error(`Cannot compose bundle: it has ${messages.length} messages (${MAX_ENTRIES} at most)`);
+	if (messages.length > MAX_MESSAGES) {
+		throw new Error(`Cannot compose bundle: it has ${messages.length} messages (${MAX_MESSAGES} at most)`);
 	}
 	const codecs = new Map<MessageId, Codec>();
 	for (const { id, codec } of messages) {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_ENTRIES, openBundle, verifyEntries } from '../../src/bundle/index.ts';
+import { MAX_MESSAGES, openBundle, verifyEntries } from '../../src/bundle/index.ts';
 import { bundleOf, collect, oddMails, sourceOf } from './sample-content.ts';
 
 const JUDGES = [
@@ -29,7 +29,7 @@ const mails = { odd: oddMails(), many: [] as Uint8Array[] };
 
 beforeAll(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'mailseal-judges-'));
-	mails.many = Array.from({ length: MAX_ENTRIES }, (_value, index) => Buffer.from(`Subject: ${index}\n\n`.repeat(1 + (index % 7))));
+	mails.many = Array.from({ length: MAX_MESSAGES }, (_value, index) => Buffer.from(`Subject: ${index}\n\n`.repeat(1 + (index % 7))));
 	writeFileSync(join(folder, 'odd.zip'), await bundleOf(mails.odd));
 	writeFileSync(join(folder, 'many.zip'), await bundleOf(mails.many));
 });

@@ -6,7 +6,7 @@ import {
 	composeBundle,
 	decodeItem,
 	encodeManifest,
-	MAX_ENTRIES,
+	MAX_MESSAGES,
 	openBundle,
 	type RangeSource,
 	verifyEntries,
@@ -56,7 +56,7 @@ describe('openBundle()', () => {
 	});
 
 	it('opens the largest bundle, and a remote one in few reads', async () => {
-		const mails = Array.from({ length: MAX_ENTRIES }, (_value, index) =>
+		const mails = Array.from({ length: MAX_MESSAGES }, (_value, index) =>
 			Buffer.from(`Subject: ${index}\n\n${index}`.repeat(1 + (index % 50))),
 		);
 		const bytes = await bundleOf(mails);
@@ -70,7 +70,7 @@ describe('openBundle()', () => {
 			},
 		};
 		const bundle = await openBundle(remote, { localHeaders: false });
-		expect(bundle.messages.size).toBe(MAX_ENTRIES);
+		expect(bundle.messages.size).toBe(MAX_MESSAGES);
 		expect(reads).toBeLessThanOrEqual(3);
 		expect(await collect(verifyEntries(remote, bundle, { decode: true, signal: NEVER }))).toEqual([]);
 	});

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { composeBundle, entryOverhead, MAX_ENTRIES, openBundle, type StreamedBytes, verifyEntries } from '../../src/bundle/index.ts';
+import { composeBundle, entryOverhead, MAX_MESSAGES, openBundle, type StreamedBytes, verifyEntries } from '../../src/bundle/index.ts';
 import { planLayout } from '../../src/bundle/layout.ts';
 import { encodeZip64LocalHeader, parseLocalHeader } from '../../src/bundle/zip-records.ts';
 import type { ManifestLine } from '../../src/domain/index.ts';
@@ -146,7 +146,7 @@ describe('composeBundle()', () => {
 		expect(compose(messages.slice(1), lines)).toThrow('has no message');
 		expect(compose(messages, [...lines, line])).toThrow('is there twice');
 		expect(compose([message], [other])).toThrow('has another codec');
-		expect(compose(new Array(MAX_ENTRIES + 1).fill(message), lines)).toThrow('8000 at most');
+		expect(compose(new Array(MAX_MESSAGES + 1).fill(message), lines)).toThrow('7998 at most');
 	});
 });
 

@@ -48,12 +48,12 @@ export function archiveAt(dir: string, hooks: FileHooks = {}): Archive {
 
 export const never = new AbortController().signal;
 
-export interface PackSetup extends Partial<Omit<PackRequest, 'sources' | 'bundles'>> {
+export interface PackSetup extends Partial<Omit<PackRequest, 'bundles'>> {
 	readonly bundles?: Partial<BundleSettings>;
 	readonly hooks?: FileHooks;
 }
 
-/** Packs the source at `spec` into the archive in `dir`. */
+/** Packs the source at `spec`, or the sources of `setup`, into the archive in `dir`. */
 export function packOnce(dir: string, spec: string, setup: PackSetup = {}): Promise<Outcome<PackResult>> {
 	const { hooks, bundles, ...request } = setup;
 	return pack(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from './archive.ts';
 
@@ -46,6 +46,7 @@ export function makeMailStore(root = temporaryFolder()): MailStore {
 
 	function makeFolder(account: string, folder: string): void {
 		const directory = directoryOf(account, folder);
+		if (existsSync(join(directory, 'cur'))) return;
 		for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(directory, name), { recursive: true, mode: 0o700 });
 		if (folder !== 'INBOX') makeFolder(account, 'INBOX');
 		settle(directory);

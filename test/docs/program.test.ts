@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PROGRAM = join(ROOT, 'dist', 'mailseal.cjs');
+if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run "npm run build" first`);
+
+const scratch = mkdtempSync(join(tmpdir(), 'mailseal-docs-'));
+const archive = join(scratch, 'archive');
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+// No config file or archive of the machine that runs the tests may reach in.
+const env = { PATH: process.env.PATH, HOME: scratch, XDG_CONFIG_HOME: join(scratch, 'config'), MAILSEAL_ARCHIVE: archive };
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const CLI = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
+
+function run(...args: readonly string[]): string {
+	const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { env, cwd: ROOT, encoding: 'utf8' });
+	expect(`${status} ${stderr}`, args.join(' ')).toBe('0 ');
+	return stdout;
+}
+
+describe('the commands at the top of the README', () => {
+	const calls = [...README.matchAll(/^ *node dist\/mailseal\.cjs .*$/gm)].map((match) => match[0].replace(/ &&$/, ''));
+	const shell = (call: string): string => {
+		const line = call.replace('node dist/mailseal.cjs', `"${process.execPath}" "${PROGRAM}"`).replace('/tmp/mail-archive', `"${archive}"`);
+		const { status, stdout, stderr } = spawnSync('sh', ['-c', line], { env, cwd: ROOT, encoding: 'utf8' });
+		expect(`${status} ${stderr}`, call).toBe('0 ');
+		return stdout;
+	};
+
+	it('pack, show and extract what the README says, and seal it later', () => {
+		expect(calls).toHaveLength(5);
+		const [first = '', status, message, later = '', after = ''] = calls.map(shell);
+		expect(first).toContain('messages  14 in 3 accounts: 14 added, 0 changed, 0 removed');
+		expect(first).toContain('0 sealed bundles confirmed, 0 new (0 bytes), volatile 51 kB, 0 sealed bytes rewritten');
+		expect(status).toContain('messages  14 (99 kB) in 11 folders of 3 accounts');
+		expect(message).toMatch(/^From: Bob Bauer <bob@example\.org>\n/);
+		expect(later).toContain('0 sealed bundles confirmed, 2 new');
+		expect(after).toContain('2 sealed bundles confirmed, 0 new');
+	});
+});
+
+/** The part of docs/cli.md about one command. */
+function section(command: string): string {
+	return CLI.split(/^##+ /m).find((part) => part.startsWith(`${command}\n`)) ?? '';
+}
+
+function optionsIn(text: string): Set<string> {
+	return new Set([...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map((match) => match[0]));
+}
+
+/** Every key in a value, with the place of each: lists count by their first member. */
+function keysOf(value: unknown, place = ''): string[] {
+	if (Array.isArray(value)) return keysOf(value[0], `${place}[]`);
+	if (typeof value !== 'object' || value === null) return [];
+	return Object.entries(value).flatMap(([key, inner]) => [`${place}.${key}`, ...keysOf(inner, `${place}.${key}`)]);
+}
+
+const SOURCE = 'fixtures/stores/vmail/{domain}/{user}/Maildir';
+const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])[] = [
+	['pack', ['--now', '2099-01-03', SOURCE]],
+	['plan', [SOURCE]],
+	['status', []],
+	['ls', ['folders', '--account', 'alice@example.org', '--folder', 'INBOX']],
+	['search', ['subject:lunch', 'from:bob']],
+	['extract', ['-o', join(scratch, 'out'), '<4.1@example.org>']],
+	['restore', ['--to', join(scratch, 'back')]],
+	['verify', []],
+	['reindex', []],
+];
+
+describe('docs/cli.md', () => {
+	it.each(JSON_CALLS.map(([command]) => command))('names the options of %s', (command) => {
+		const help = run(command, '--help');
+		const own = help.slice(help.indexOf('\nOptions:'), help.indexOf('\nGlobal Options:'));
+		const known = optionsIn(own);
+		const named = optionsIn(section(command));
+		for (const option of known) if (option !== '--help') expect(named, `${command} ${option}`).toContain(option);
+		const all = optionsIn(help);
+		for (const option of named) if (option !== '--json') expect(all, `${command} ${option}`).toContain(option);
+	});
+
+	it.each(JSON_CALLS)('shows the JSON of %s', (command, args) => {
+		if (!existsSync(archive)) run('pack', SOURCE);
+		const shown = /```json\n(.*)\n```/.exec(section(command))?.[1] ?? 'null';
+		const real = run(command, '--json', ...args);
+		const [example, actual] = [keysOf(JSON.parse(shown)), keysOf(JSON.parse(real))];
+		expect(example).toContain('.result');
+		expect(example.sort()).toEqual(actual.sort());
+	});
+});
