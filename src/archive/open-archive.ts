@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatInstant, MailsealError, systemCode } from '../domain/index.ts';
-import { acquireLock, asMailsealError, type Files, type Lock, listNames } from '../platform/index.ts';
+import { acquireLock, asMailsealError, type Files, type Lock, listNames, sizeOf } from '../platform/index.ts';
 import { HEAD_FILE, LOCK_FILE } from './layout.ts';
 import { README_TEXT, RECOVER_SCRIPT } from './readme.ts';
 
@@ -45,7 +45,8 @@ const ATTACHMENT_MIN = 8 * 1024;
 export function openArchive(options: OpenArchiveOptions): Archive {
 	const { dir, files } = options;
 	const path = join(dir, HEAD_FILE);
-	if (!existsSync(path)) {
+	// Not existsSync(), which takes a folder that may not be entered for one without an archive.
+	if (sizeOf(path) === null) {
 		if (options.create !== true) {
 			throw new MailsealError('not-found', `Cannot open the archive "${dir}": there is no ${HEAD_FILE} in it`, {
 				hint: 'name it with --archive DIR or MAILSEAL_ARCHIVE; "mailseal pack" makes a new one',

@@ -237,7 +237,8 @@ export function sizeOf(path: string): number | null {
 	try {
 		return statSync(path).size;
 	} catch (error) {
-		if (systemCode(error) === 'ENOENT') return null;
+		const code = systemCode(error);
+		if (code === 'ENOENT' || code === 'ENOTDIR') return null;
 		throw asMailsealError(error, 'look at', path);
 	}
 }

@@ -73,7 +73,7 @@ export interface MailSource {
 	listFolder(account: SourceAccount, folder: FolderLook): Promise<FolderListing>;
 	/** The placement under its present path, or null where the message is gone from the folder (several looks agree). */
 	find(account: SourceAccount, folder: FolderLook, key: string): Promise<ListedPlacement | null>;
-	/** Internal date (milliseconds since 1970) and stored bytes of a listed message, without reading it; null where it is gone. */
+	/** Internal date (milliseconds since 1970) and stored bytes of a listed message, without reading it; null where it is gone or may not be looked at. */
 	measure(path: string): { readonly date: number; readonly size: number } | null;
 	/** Opens a message that is too large for memory; null where it is gone. The caller closes it. */
 	openLarge(path: string): LargeMessage | null;

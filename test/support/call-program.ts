@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -45,9 +45,12 @@ export interface Caller {
 }
 
 /** Calls the program built at `path` as a user would, with `archive` as the archive. */
-export function callerOf(program: { readonly path: string }, call: { readonly archive: string; readonly uid?: number }): Caller {
+export function callerOf(
+	program: { readonly path: string },
+	call: { readonly archive: string; readonly uid?: number; readonly env?: Readonly<Record<string, string>> },
+): Caller {
 	// No config file or archive of the machine that runs the tests may reach in.
-	const env = { PATH: process.env.PATH, HOME: '/nowhere', NODE_PATH, MAILSEAL_ARCHIVE: call.archive };
+	const env = { PATH: process.env.PATH, HOME: '/nowhere', NODE_PATH, MAILSEAL_ARCHIVE: call.archive, ...call.env };
 	const options = { env, cwd: '/', ...(call.uid === undefined ? {} : { uid: call.uid, gid: call.uid }) };
 	function run(...args: readonly string[]): Ended {
 		const { status, stdout, stderr, error } = spawnSync(process.execPath, [program.path, ...args], { ...options, maxBuffer: 1 << 30 });
@@ -65,9 +68,10 @@ export function callerOf(program: { readonly path: string }, call: { readonly ar
 	};
 }
 
-/** A new folder that anybody may enter, removed when the test ends. */
+/** A new folder that anybody may use, removed when the test ends. */
 export function openFolder(): string {
 	const path = mkdtempSync(join(tmpdir(), 'mailseal-bad-input-'));
+	chmodSync(path, 0o777);
 	onTestFinished(() => rmSync(path, { recursive: true, force: true }));
 	return path;
 }

@@ -48,8 +48,11 @@ export function makeMailStore(root = temporaryFolder()): MailStore {
 		const directory = directoryOf(account, folder);
 		if (existsSync(join(directory, 'cur'))) return;
 		for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(directory, name), { recursive: true, mode: 0o700 });
-		if (folder !== 'INBOX') makeFolder(account, 'INBOX');
 		settle(directory);
+		if (folder === 'INBOX') return;
+		makeFolder(account, 'INBOX');
+		// The new directory lies in it.
+		settle(directoryOf(account, 'INBOX'));
 	}
 
 	function settle(directory: string): void {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, readSync } from 'node:fs';
 import { MailsealError } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import type { LargeMessage } from '../contract.ts';
@@ -9,9 +9,16 @@ import { look } from './small-file.ts';
 
 const CHUNK = 1024 * 1024;
 
-/** Internal date and stored bytes of a message by its name alone; null where it is gone or no regular file. */
+/** Internal date and stored bytes of a message by its name alone; null where it is gone, no regular file, or may not be looked at. */
 export function measureMessage(path: string): { readonly date: number; readonly size: number } | null {
-	const stat = look(diskPath(path));
+	let stat: BigIntStats | undefined;
+	try {
+		stat = look(diskPath(path));
+	} catch (error) {
+		// One message never stops a pack: reading it gives the finding.
+		if (error instanceof MailsealError && (error.code === 'permission' || error.code === 'io')) return null;
+		throw error;
+	}
 	return stat?.isFile() === true ? { date: dateOf(stat), size: Number(stat.size) } : null;
 }
 

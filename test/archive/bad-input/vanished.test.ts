@@ -1,0 +1,136 @@
+import { renameSync, unlinkSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { DEFAULT_BUNDLES, pack } from '../../../src/archive/index.ts';
+import { DEFAULT_POLICY, MailsealError, SILENT } from '../../../src/domain/index.ts';
+import { type MailSource, openMaildirSource } from '../../../src/sources/index.ts';
+import { archiveAt, inThisThread, never, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
+import { DAY, DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
+import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
+
+const LARGE = 64 * 1024 * 1024 + 1;
+
+/** The source of a store where something happens between listing a folder and reading its messages, or when a large one is opened. */
+function disturbed(store: MailStore, disturb: { readonly afterListing?: () => void; readonly beforeOpening?: () => void }): MailSource {
+	const source = openMaildirSource(store.spec);
+	return {
+		spec: source.spec,
+		accounts: (signal) => source.accounts(signal),
+		look: (account) => source.look(account),
+		controls: (account) => source.controls(account),
+		async listFolder(account, folder) {
+			const listing = await source.listFolder(account, folder);
+			disturb.afterListing?.();
+			return listing;
+		},
+		find: (account, folder, key) => source.find(account, folder, key),
+		measure: (path) => source.measure(path),
+		openLarge(path) {
+			disturb.beforeOpening?.();
+			return source.openLarge(path);
+		},
+	};
+}
+
+function packFrom(source: MailSource, archive: string, options: { readonly rescan?: boolean } = {}) {
+	return pack(
+		archiveAt(archive),
+		{
+			sources: [source],
+			policy: DEFAULT_POLICY,
+			bundles: DEFAULT_BUNDLES,
+			now: DAY_ZERO + DAY,
+			rescan: options.rescan ?? false,
+			allowMassRemoval: false,
+			dryRun: false,
+			progress: SILENT,
+			signal: never,
+		},
+		inThisThread(),
+	);
+}
+
+function once(work: () => void): () => void {
+	let done = false;
+	return () => {
+		if (!done) work();
+		done = true;
+	};
+}
+
+async function expectWhole(archive: string, store: MailStore): Promise<void> {
+	expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
+	const to = temporaryFolder();
+	expect((await restoreOnce(archive, to)).findings).toEqual([]);
+	expect(compareTreeStates(readTreeState(store.root), readTreeState(to))).toEqual([]);
+}
+
+function makePlace(): { store: MailStore; archive: string; cur: string } {
+	const store = makeMailStore();
+	for (const number of [1, 2, 3]) store.put(`anna/INBOX/${number}.mail:2,`);
+	return { store, archive: join(temporaryFolder(), 'archive'), cur: join(store.root, 'anna/Maildir/cur') };
+}
+
+test('a message that is removed between listing and reading is left out without a word', async () => {
+	const { store, archive } = makePlace();
+	const source = disturbed(store, { afterListing: () => store.remove('anna/INBOX/2.mail:2,') });
+	const { result, findings } = await packFrom(source, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 2, added: 2 } });
+	await expectWhole(archive, store);
+	expect((await packOnce(archive, store.spec)).result.messages).toMatchObject({ total: 2, added: 0, changed: 0, removed: 0 });
+});
+
+test('a message that is renamed between listing and reading is packed under its new name', async () => {
+	const { store, archive } = makePlace();
+	const source = disturbed(store, { afterListing: () => store.rename('anna/INBOX/2.mail:2,', 'anna/INBOX/2.mail:2,FS') });
+	const { result, findings } = await packFrom(source, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3, added: 3 } });
+	await expectWhole(archive, store);
+});
+
+test('a message that moves to another folder between listing and reading is there after the next pack', async () => {
+	const { store, archive } = makePlace();
+	store.put('anna/Other/9.other:2,');
+	const move = once(() => store.rename('anna/INBOX/2.mail:2,', 'anna/Other/2.mail:2,'));
+	await packFrom(disturbed(store, { afterListing: move }), archive);
+	await packOnce(archive, store.spec);
+	await expectWhole(archive, store);
+});
+
+test.each([{ rescan: false }, { rescan: true }])(
+	'a large message that is renamed as it is opened is packed under its new name: %j',
+	async ({ rescan }) => {
+		const { store, archive, cur } = makePlace();
+		store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+		if (rescan) expect((await packOnce(archive, store.spec, { now: DAY_ZERO })).result.messages.total).toBe(4);
+		const rename = once(() => renameSync(join(cur, '4.large:2,'), join(cur, '4.large:2,S')));
+		const { result, findings } = await packFrom(disturbed(store, { beforeOpening: rename }), archive, { rescan });
+		expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 4, removed: 0 } });
+		await expectWhole(archive, store);
+	},
+);
+
+test('a large message that is removed as it is opened is left out', async () => {
+	const { store, archive, cur } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+	const source = disturbed(store, { beforeOpening: once(() => unlinkSync(join(cur, '4.large:2,'))) });
+	const { result, findings } = await packFrom(source, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3 } });
+	await expectWhole(archive, store);
+});
+
+test('a large message that cannot be read is a finding, and the next pack tries again', async () => {
+	const { store, archive, cur } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+	const source = disturbed(store, {
+		beforeOpening() {
+			throw new MailsealError('io', 'Cannot read message "4.large": the disk reports a read error');
+		},
+	});
+	const { result, findings } = await packFrom(source, archive);
+	expect(findings).toMatchObject([{ code: 'message-unreadable', severity: 'error', subject: 'anna/INBOX/4.large' }]);
+	expect(result.messages).toMatchObject({ total: 3 });
+	utimesSync(cur, new Date(DAY_ZERO), new Date(DAY_ZERO));
+	expect((await packOnce(archive, store.spec)).result.messages).toMatchObject({ total: 4, added: 1 });
+	await expectWhole(archive, store);
+});
