@@ -23,9 +23,32 @@ export async function currentCatalog(archive: Archive, request: CatalogRequest =
 	if (opened !== null && isCurrent(opened, newest)) return opened;
 	if (!archive.writable) {
 		opened?.close();
-		archive.warn('the catalog is missing or old and the archive is read-only: building one in memory');
-		return buildCatalog(archive, { place: { kind: 'memory' }, newest, ...request, onFinding: throwFinding });
+		return inMemory(archive, { newest, request, why: 'the archive is read-only' });
 	}
+	try {
+		return await bringUpToDate(archive, { opened, newest, request });
+	} catch (error) {
+		if (request.lock !== undefined || !isFullDisk(error)) throw error;
+		return inMemory(archive, { newest, request, why: 'the disk is full' });
+	}
+}
+
+function inMemory(
+	archive: Archive,
+	{ newest, request, why }: { newest: ReadSnapshot | null; request: CatalogRequest; why: string },
+): Promise<Catalog> {
+	archive.warn(`the catalog is missing or old and ${why}: building one in memory`);
+	return buildCatalog(archive, { place: { kind: 'memory' }, newest, ...request, onFinding: throwFinding });
+}
+
+function isFullDisk(error: unknown): boolean {
+	return error instanceof MailsealError && error.code === 'no-space';
+}
+
+async function bringUpToDate(
+	archive: Archive,
+	{ opened, newest, request }: { opened: Catalog | null; newest: ReadSnapshot | null; request: CatalogRequest },
+): Promise<Catalog> {
 	const lock = request.lock ?? lockUnlessBusy(archive, opened);
 	if (lock === null) return opened as Catalog;
 	try {
@@ -56,15 +79,17 @@ function lockUnlessBusy(archive: Archive, opened: Catalog | null): Lock | null {
 	}
 }
 
-function openExisting(archive: Archive): Catalog | null {
+function openExisting(archive: Archive, kind: 'file' | 'copy' = archive.writable ? 'file' : 'copy'): Catalog | null {
 	const path = join(archive.dir, CATALOG_FILE);
 	if (!existsSync(path)) return null;
 	// A run that was cut off left the newest lines beside the file, where a copy does not see them.
-	if (!archive.writable && hasBytes(`${path}-wal`)) return null;
+	if (kind === 'copy' && hasBytes(`${path}-wal`)) return null;
 	try {
-		return openCatalog(archive.writable ? { kind: 'file', path } : { kind: 'copy', path });
+		return openCatalog({ kind, path });
 	} catch (error) {
 		if (catalogDamage(error)) return null;
+		// SQLite wants room beside the file even to read it.
+		if (kind === 'file' && isFullDisk(error)) return openExisting(archive, 'copy');
 		throw error;
 	}
 }

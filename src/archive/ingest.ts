@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { readHeaderFacts } from '../attachments/index.ts';
 import type { StoredMessage } from '../bundle/index.ts';
-import { type Finding, formatInstant, type MessageId, type MessageLine, type PlacedWord } from '../domain/index.ts';
-import type { ListedPlacement } from '../sources/index.ts';
+import { type Finding, formatInstant, MailsealError, type MessageId, type MessageLine, type PlacedWord } from '../domain/index.ts';
+import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { LARGE } from './read-stored.ts';
 import { type NewPlacement, placedState, type ScannedAccount, type ScannedFolder } from './scan.ts';
@@ -103,26 +103,46 @@ export async function* ingestAll(incoming: Iterable<Incoming>, request: IngestRe
 	}
 }
 
+type Unread = Extract<Ingested, { kind: 'unreadable' }>;
+
 async function settle(incoming: Incoming, first: Ingested, request: IngestRequest): Promise<Arrived | Absent> {
 	const { account, folder, placement } = incoming;
-	let item = first;
 	let { listed } = placement;
-	for (let tries = 0; item.kind === 'unreadable' && item.why === 'vanished' && tries < TRIES; tries++) {
+	let read = take(incoming, { listed, item: first, request });
+	for (let tries = 0; 'why' in read && read.why === 'vanished' && tries < TRIES; tries++) {
 		const found = await account.source.find(account.root, folder.look, listed.key);
 		if (found === null) return { incoming, absent: 'gone' };
 		listed = found;
 		const { items } = await request.workers.run({ type: 'ingest', paths: [listed.path], compress: request.compress, limit: LARGE });
-		item = items[0] ?? item;
+		const [item] = items;
+		if (item !== undefined) read = take(incoming, { listed, item, request });
 	}
-	if (item.kind === 'unreadable') {
-		folder.signature = null;
-		request.findings.push(unreadableFinding(incoming, item));
-		return { incoming, absent: 'unreadable' };
-	}
-	if (item.kind === 'large') return arriveLarge(incoming, listed, request);
+	if (!('why' in read)) return read;
+	folder.signature = null;
+	request.findings.push(unreadableFinding(incoming, read));
+	return { incoming, absent: 'unreadable' };
+}
+
+/** The message that was read, or why it was not. */
+function take(incoming: Incoming, given: { listed: ListedPlacement; item: Ingested; request: IngestRequest }): Arrived | Unread {
+	const { listed, item, request } = given;
+	if (item.kind === 'unreadable') return item;
+	if (item.kind === 'large') return takeLarge(incoming, listed, request);
 	request.onRead(item.message.size);
 	if (item.message.oddity !== undefined) request.findings.push(oddityFinding(incoming, item.message.oddity));
 	return arrive(incoming, { listed, message: item.message, stored: item.message.stored, release() {} });
+}
+
+/** Much can happen to a large message between the look at it and the end of reading it. */
+function takeLarge(incoming: Incoming, listed: ListedPlacement, request: IngestRequest): Arrived | Unread {
+	try {
+		const large = incoming.account.source.openLarge(listed.path);
+		if (large === null) return { kind: 'unreadable', why: 'vanished', text: 'no such file' };
+		return arriveLarge(incoming, { listed, large, request });
+	} catch (error) {
+		if (!(error instanceof MailsealError) || (error.code !== 'permission' && error.code !== 'io')) throw error;
+		return { kind: 'unreadable', why: error.code, text: error.message };
+	}
 }
 
 function arrive(
@@ -156,9 +176,8 @@ function arrive(
 /** Bytes of a large message in which its header is looked for. */
 const HEADER_BYTES = 1024 * 1024;
 
-function arriveLarge(incoming: Incoming, listed: ListedPlacement, request: IngestRequest): Arrived | Absent {
-	const large = incoming.account.source.openLarge(listed.path);
-	if (large === null) return { incoming, absent: 'gone' };
+function arriveLarge(incoming: Incoming, given: { listed: ListedPlacement; large: LargeMessage; request: IngestRequest }): Arrived {
+	const { listed, large, request } = given;
 	const hash = createHash('sha256');
 	let crc = 0;
 	let length = 0;

@@ -7,7 +7,7 @@ import { confirmBundles, removeLeftovers } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
 import { divide, type QuietMail } from './divide.ts';
 import type { Incoming } from './ingest.ts';
-import { bundlePath, snapshotPath } from './layout.ts';
+import { bundlePath, CATALOG_FILE, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { PackRequest } from './requests.ts';
 import type { Outcome, PackResult } from './results.ts';

@@ -192,7 +192,7 @@ export function openCatalog(place: Place): Catalog {
 			if (!open) return;
 			open = false;
 			applier = null;
-			database.exec('ROLLBACK');
+			if (database.inTransaction) database.exec('ROLLBACK');
 			totals.messages = Number(meta('messages') ?? 0);
 			totals.bytes = Number(meta('bytes') ?? 0);
 		},

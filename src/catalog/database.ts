@@ -17,6 +17,8 @@ export interface Statement {
 export interface Database {
 	exec(sql: string): void;
 	prepare(sql: string): Statement;
+	/** False once SQLite has taken a transaction back by itself, as it does on a full disk. */
+	readonly inTransaction: boolean;
 	close(): void;
 }
 
@@ -81,11 +83,17 @@ function wrap(sqlite: Sqlite.Database): Database {
 				},
 			};
 		},
+		get inTransaction() {
+			return sqlite.inTransaction;
+		},
 		close() {
 			sqlite.close();
 		},
 	};
 }
+
+/** Each needs room: the files beside the database too. */
+const FULL_DISK: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE', 'SQLITE_IOERR_SHMOPEN']);
 
 function guard<T>(work: () => T): T {
 	try {
@@ -106,7 +114,7 @@ function guard<T>(work: () => T): T {
 				cause: error,
 			});
 		}
-		if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE') {
+		if (FULL_DISK.has(code)) {
 			throw new MailsealError('no-space', 'Cannot write the catalog: the disk is full', {
 				hint: 'free some space and run the command again; nothing that was packed before is affected',
 				cause: error,

@@ -26,6 +26,12 @@ export function acquireLock(path: string, what: string): Lock {
 				cause: error,
 			});
 		}
+		if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_WRITE') {
+			throw new MailsealError('no-space', `Cannot lock ${what}: the disk is full`, {
+				hint: 'free some space and run the command again; nothing that was packed before is affected',
+				cause: error,
+			});
+		}
 		if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
 			throw new MailsealError('read-only', `Cannot lock ${what}: "${path}" cannot be written`, {
 				hint: 'run as the owner of the archive, and check that its file system is not mounted read-only',

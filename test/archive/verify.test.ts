@@ -133,12 +133,13 @@ test('deep compares the catalog with the bundles, line by line; the others only 
 
 test('a catalog that is just being written is not called damaged', async () => {
 	const dir = await packed();
-	const database = new Sqlite(join(dir, 'catalog.sqlite'));
-	database.pragma('journal_mode = WAL');
+	const path = join(dir, 'catalog.sqlite');
+	const database = new Sqlite(path);
 	database.exec("UPDATE placement SET flags = flags + 1 WHERE key = 'old'");
-	expect((await verifyOnce(dir, 'deep')).findings).toEqual([]);
 	database.close();
 	expect((await verifyOnce(dir, 'deep')).findings).toHaveLength(1);
+	writeFileSync(`${path}-wal`, 'pages that are not in the file yet');
+	expect((await verifyOnce(dir, 'deep')).findings).toEqual([]);
 });
 
 test('a sample of one in so many: within as many days every bundle has its turn exactly once, from whatever day on', async () => {

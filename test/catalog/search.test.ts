@@ -43,7 +43,7 @@ const MAILS: readonly Mail[] = [
 		subject: 'Invoices OR receipts',
 		messageId: '<odd*"id@example.org>',
 	},
-	{ place: 'ben@example.org/100x/other', at: '2026-06-01', size: 6000, from: 'Иван <ivan@example.net>', subject: 'Отчёт за май' },
+	{ place: 'ben@example.org/100x/below/other', at: '2026-06-01', size: 6000, from: 'Иван <ivan@example.net>', subject: 'Отчёт за май' },
 	{ place: 'ben@example.org/Kana/kana', at: '2025-01-01', size: 100, subject: 'ﾆｭｳｶｲｷﾄﾞｳ' },
 ];
 

@@ -5,7 +5,6 @@ import {
 	openSync,
 	readdirSync,
 	readFileSync,
-	statSync,
 	truncateSync,
 	utimesSync,
 	writeFileSync,
