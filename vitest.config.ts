@@ -19,6 +19,8 @@ export default defineConfig({
 		testTimeout: 60_000,
 		hookTimeout: 60_000,
 		pool: 'forks',
+		// One for each core of a small machine: the tests wait for child processes and disks as often as they compute.
+		maxWorkers: 2,
 		reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
 	},
 });

@@ -151,17 +151,19 @@ export function openBundleWriter(options: {
 	readonly archive: Archive;
 	readonly catalog: Catalog;
 	readonly policy: Policy;
+	/** The clock that tonight's pack judges by, milliseconds since 1970. */
+	readonly now: number;
 	readonly signal: AbortSignal;
 	/** Called with each bundle as soon as it lies on disk. */
 	readonly onWritten: (ref: BundleRef) => void;
 }): BundleWriter {
-	const { archive, catalog, policy, signal } = options;
+	const { archive, catalog, policy, now, signal } = options;
 	const written: BundleRef[] = [];
 	return {
 		written,
 		async write(kind, contents) {
 			const { ref, locations } = await writeBundle(archive, { kind, contents, signal });
-			catalog.apply({ ref, lines: contents.lines, locations }, policy);
+			catalog.apply({ ref, lines: contents.lines, locations }, { policy, now });
 			written.push(ref);
 			options.onWritten(ref);
 			return ref;

@@ -16,13 +16,16 @@ function* pieces(range: RangeFile): Iterable<Uint8Array> {
 	for (let offset = 0; offset < range.size; offset += PIECE) yield range.read(offset, Math.min(PIECE, range.size - offset));
 }
 
-/** Reads a whole bundle and compares its SHA-256 with its name; `deep` also decodes every message and compares it with its id. */
+/** How closely a bundle is looked at: its hash; its directory and manifest too; every message decoded and compared with its id. */
+export type CheckDepth = 'hash' | 'manifest' | 'messages';
+
+/** Reads a whole bundle and compares its SHA-256 with its name; a bundle that differs is looked at as closely as can be. */
 export async function checkBundleFile(options: {
 	readonly path: string;
 	readonly id: BundleId;
-	readonly deep: boolean;
+	readonly depth: CheckDepth;
 }): Promise<{ readonly bytes: number; readonly messages: number; readonly damages: Damage[] }> {
-	const { path, id, deep } = options;
+	const { path, id, depth } = options;
 	const damages: Damage[] = [];
 	let range: RangeFile;
 	try {
@@ -36,11 +39,12 @@ export async function checkBundleFile(options: {
 		let messages = 0;
 		const found = sha256Of(pieces(range));
 		if (found !== id) damages.push({ code: 'hash-mismatch', text: `the bytes of bundle ${id} have the SHA-256 ${found}` });
-		if (found !== id || deep) {
+		if (found !== id || depth !== 'hash') {
 			try {
 				const bundle = await openBundle(range, { localHeaders: true });
 				messages = bundle.messages.size;
 				const { signal } = new AbortController();
+				if (found === id && depth === 'manifest') return { bytes: range.size, messages, damages };
 				for await (const { name, damage, text } of verifyEntries(range, bundle, { decode: true, signal })) {
 					damages.push({ code: damage, text: `${name}: ${text}` });
 				}

@@ -10,6 +10,8 @@ export interface QuietMail {
 	readonly tenant: Tenant;
 	readonly waiting: readonly PlacedWord[];
 	readonly incoming: readonly Incoming[];
+	/** True where some of it has waited long enough: then all of it is sealed, however little it is. */
+	readonly lingered: boolean;
 }
 
 export interface Division {
@@ -44,10 +46,12 @@ export function divide(
 					volatile.push(incoming);
 					continue;
 				}
-				const group = due.get(account.tenant) ?? { incoming: [], bytes: 0, oldestDue: when };
+				// Old mail that comes into a known account one by one waits like any other, or it would get bundles of its own.
+				const since = account.isNew ? when : now;
+				const group = due.get(account.tenant) ?? { incoming: [], bytes: 0, oldestDue: since };
 				group.incoming.push(incoming);
 				group.bytes += placement.size;
-				group.oldestDue = Math.min(group.oldestDue, when);
+				group.oldestDue = Math.min(group.oldestDue, since);
 				due.set(account.tenant, group);
 			}
 		}
@@ -59,10 +63,11 @@ export function divide(
 	const changed = changedPlacements(seen);
 	const quiet: QuietMail[] = [];
 	for (const [tenant, group] of [...due].sort(([a], [b]) => (a < b ? -1 : 1))) {
-		if (group.bytes >= bundles.target || group.oldestDue + bundles.linger <= now) {
+		const lingered = group.oldestDue + bundles.linger <= now;
+		if (lingered || group.bytes >= bundles.target) {
 			// What changed tonight is news for the volatile bundle, and quiet no more.
 			const waiting = catalog.pack.due(tenant, now).filter((word) => !changed.has(nameOf(word)));
-			quiet.push({ tenant, waiting, incoming: group.incoming });
+			quiet.push({ tenant, waiting, incoming: group.incoming, lingered });
 		} else for (const one of group.incoming) volatile.push(one);
 	}
 	return { quiet, volatile, bytes };

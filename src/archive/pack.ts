@@ -7,7 +7,7 @@ import { confirmBundles, removeLeftovers } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
 import { divide, type QuietMail } from './divide.ts';
 import type { Incoming } from './ingest.ts';
-import { bundlePath, CATALOG_FILE, snapshotPath } from './layout.ts';
+import { bundlePath, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { PackRequest } from './requests.ts';
 import type { Outcome, PackResult } from './results.ts';
@@ -61,6 +61,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 		archive,
 		catalog,
 		policy: request.policy,
+		now: request.now,
 		signal: request.signal,
 		onWritten(ref) {
 			const proof = prove(archive, ref, workers);
@@ -133,7 +134,7 @@ function commitCatalog(catalog: Catalog, state: CatalogState, findings: Finding[
 /** Reads a bundle back from where it will live: what a snapshot names has been seen whole. */
 async function prove(archive: Archive, ref: BundleRef, workers: Workers): Promise<void> {
 	const path = bundlePath(archive.dir, ref.kind, ref.id);
-	const { damages } = await workers.run({ type: 'check', path, id: ref.id, deep: false });
+	const { damages } = await workers.run({ type: 'check', path, id: ref.id, depth: 'manifest' });
 	const damage = damages[0];
 	if (damage === undefined) return;
 	throw new MailsealError('io', `Cannot commit: bundle ${ref.id} reads back otherwise than it was written: ${damage.text}`, {

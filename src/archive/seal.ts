@@ -54,7 +54,6 @@ interface Placed {
 	readonly word: PlacedWord;
 	/** Null for a placement that waited in a volatile bundle. */
 	readonly arrived: Arrived | null;
-	readonly lingered: boolean;
 }
 
 /** Seals one tenant's quiet mail. What does not fill a bundle and has not lingered stays volatile. */
@@ -99,7 +98,7 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 			last !== undefined && last.word.account !== word.account && builder.size >= bundles.target / 2 && size > bundles.target;
 		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
 		if (item !== null) builder.addMessage(item.line, item.stored);
-		placed.push({ word, arrived, lingered: lingers(word, { policy, now, linger: bundles.linger }) });
+		placed.push({ word, arrived });
 		if (builder.size >= bundles.target) await flush();
 	}
 
@@ -132,15 +131,9 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		await add(word, needed ? arrived : null, arrived);
 	}
 
-	if (placed.some((one) => one.lingered) || builder.size >= bundles.target / 2) return flush();
+	if (quiet.lingered || builder.size >= bundles.target / 2) return flush();
 	builder.take();
 	for (const { arrived } of placed) if (arrived !== null) giveBack(arrived);
-}
-
-/** True where quiet mail has waited long enough for a bundle to fill. */
-function lingers(word: PlacedWord, { policy, now, linger }: { policy: Policy; now: number; linger: number }): boolean {
-	const due = dueOf(word, policy);
-	return due !== null && due + linger <= now;
 }
 
 /** A sealed bundle says nothing of when a pack saw what: the same mail gives the same bytes. */

@@ -2,7 +2,7 @@ import { readHeaderFacts } from '../attachments/index.ts';
 import { encodeItem } from '../bundle/index.ts';
 import type { BundleId, Codec, HeaderFacts, MessageId } from '../domain/index.ts';
 import type { OpenMessage, ReadMessage, Unreadable } from '../sources/index.ts';
-import { checkBundleFile, type Damage } from './check-bundle.ts';
+import { type CheckDepth, checkBundleFile, type Damage } from './check-bundle.ts';
 import { sha256 } from './hash.ts';
 import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
 
@@ -28,7 +28,7 @@ export type Ingested =
 /** What a thread can be asked; the result has the same `type`. */
 export type Task =
 	| { readonly type: 'ingest'; readonly paths: readonly string[]; readonly compress: boolean; readonly limit: number }
-	| { readonly type: 'check'; readonly path: string; readonly id: BundleId; readonly deep: boolean }
+	| { readonly type: 'check'; readonly path: string; readonly id: BundleId; readonly depth: CheckDepth }
 	| { readonly type: 'restore'; readonly jobs: readonly RestoreJob[] };
 
 export type TaskResult =

@@ -49,7 +49,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 			continue;
 		}
 		const known = damaged.has(ref.id);
-		const check = workers.run({ type: 'check', path, id: ref.id, deep: request.mode === 'deep' }).then((result) => {
+		const check = workers.run({ type: 'check', path, id: ref.id, depth: request.mode === 'deep' ? 'messages' : 'hash' }).then((result) => {
 			bytes += result.bytes;
 			messages += result.messages;
 			// A wrong size says all that a wrong hash could add.

@@ -35,10 +35,22 @@ export interface Totals {
 	bytes: number;
 }
 
+/** How it is decided when volatile mail is due for sealing. */
+export interface Judging {
+	readonly policy: Policy;
+	/** When these words came into a volatile bundle, milliseconds since 1970: mail cannot have waited for a bundle before that. */
+	readonly now?: number;
+}
+
 /** Takes in bundles, oldest first: each word replaces what older bundles said of the same thing. */
 export interface Applier {
-	apply(bundle: BundleToApply, policy: Policy | null): void;
+	apply(bundle: BundleToApply, judging: Judging | null): void;
 	readonly totals: Totals;
+}
+
+function dueFrom(word: PlacedWord, { policy, now }: Judging): number | null {
+	const due = dueOf(word, policy);
+	return due === null ? null : Math.max(due, now ?? due);
 }
 
 export function openApplier(database: Database, totals: Totals): Applier {
@@ -96,7 +108,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		word: PlacedWord,
 		bid: number,
 		sealed: boolean,
-		policy: Policy | null,
+		judging: Judging | null,
 		known: Map<MessageId, [number, number]>,
 	): void {
 		const fid = folderId(word.account, word.folder);
@@ -135,7 +147,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			word.owner === undefined ? null : JSON.stringify(word.owner),
 			sealed ? 1 : 0,
 			anchored ? 1 : 0,
-			sealed || policy === null ? null : dueOf(word, policy),
+			sealed || judging === null ? null : dueFrom(word, judging),
 		);
 	}
 
@@ -207,7 +219,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 
 	return {
 		totals,
-		apply({ ref, lines, locations }, policy) {
+		apply({ ref, lines, locations }, judging) {
 			const sealed = ref.kind === 'sealed';
 			const tenant = sealed ? lines.find((line) => line.type === 'placed') : undefined;
 			const position = Number(statements.lastPosition.row()?.[0] ?? 0) + 1;
@@ -224,7 +236,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			const known = new Map<MessageId, [number, number]>();
 			for (const line of lines) {
 				if (line.type === 'message') applyMessage(line, locations.get(line.id), bid, known);
-				else if (line.type === 'placed') applyPlaced(line, bid, sealed, policy, known);
+				else if (line.type === 'placed') applyPlaced(line, bid, sealed, judging, known);
 				else applyWord(line, bid);
 			}
 		},

@@ -12,7 +12,7 @@ import {
 	type SearchQuery,
 	type SnapshotName,
 } from '../domain/index.ts';
-import { type Applier, type BundleToApply, openApplier, type Totals } from './apply.ts';
+import { type Applier, type BundleToApply, type Judging, openApplier, type Totals } from './apply.ts';
 import { type Database, openDatabase, type Place } from './database.ts';
 import { fingerprint } from './fingerprint.ts';
 import { type PackQueries, packQueries } from './pack-queries.ts';
@@ -46,7 +46,7 @@ export interface Catalog {
 	placementsOf(id: string): ShownPlacement[];
 
 	begin(): void;
-	apply(bundle: BundleToApply, policy: Policy | null): void;
+	apply(bundle: BundleToApply, judging: Judging | null): void;
 	/** Takes a bundle out of the present state; throws where a placement would lose its last copy, or its word. */
 	drop(id: BundleId): void;
 	/** Notes a bundle of an older snapshot, so that it counts as known. */
@@ -130,11 +130,11 @@ export function openCatalog(place: Place): Catalog {
 			applier = null;
 		},
 
-		apply(bundle, policy) {
+		apply(bundle, judging) {
 			applier ??= openApplier(database, totals);
-			applier.apply(bundle, policy);
+			applier.apply(bundle, judging);
 			// When this mail is due is still to be decided.
-			if (policy === null) database.prepare("DELETE FROM meta WHERE name = 'policy'").run();
+			if (judging === null) database.prepare("DELETE FROM meta WHERE name = 'policy'").run();
 		},
 
 		drop(id) {

@@ -51,8 +51,9 @@ export interface KnownPlacement {
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {
 	readonly tenant: Tenant;
+	/** Stored bytes of what no sealed bundle of the tenant has yet. */
 	readonly bytes: number;
-	/** When the longest waiting became due, milliseconds since 1970. */
+	/** Since when the longest waiting has waited for a bundle, milliseconds since 1970. */
 	readonly oldestDue: number;
 }
 
@@ -173,7 +174,9 @@ export function packQueries(database: Database) {
 		waiting(now: number): WaitingTotal[] {
 			const rows = database
 				.prepare(
-					`SELECT a.tenant, min(p.due), sum((SELECT min(c.length) FROM copy c WHERE c.mid = p.mid))
+					`SELECT a.tenant, min(p.due), sum(CASE
+					   WHEN EXISTS (SELECT 1 FROM copy c JOIN bundle b USING (bid) WHERE c.mid = p.mid AND b.sealed = 1 AND b.tenant = a.tenant) THEN 0
+					   ELSE (SELECT min(c.length) FROM copy c WHERE c.mid = p.mid) END)
 					 FROM placement p JOIN folder f USING (fid) JOIN account a USING (aid)
 					 WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? GROUP BY a.tenant`,
 				)

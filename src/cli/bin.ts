@@ -11,6 +11,8 @@ function start(): void {
 	process.on('uncaughtException', (error) => {
 		reportFailure(error, { io, command: null, json: args.includes('--json') }).then((code) => process.exit(code));
 	});
+	// Should the event loop run dry before the end, Node would say that all is well.
+	process.exitCode = 70;
 	main(args, io).then((code) => {
 		process.exitCode = code;
 	});

@@ -42,6 +42,7 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 		};
 	}
 	const threads: { worker: Worker; waiting: Waiting<Result>[] }[] = [];
+	let closing = false;
 
 	function start(): { worker: Worker; waiting: Waiting<Result>[] } {
 		const worker = new Worker(script as string | URL);
@@ -49,7 +50,8 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 		worker.on('message', (message: { result: Result } | ThreadFailure) => {
 			const next = thread.waiting.shift();
 			if (next === undefined) return;
-			if (thread.waiting.length === 0) worker.unref();
+			// While its end is awaited, a thread that answers once more must keep the process alive: it would exit in the middle, with 0.
+			if (thread.waiting.length === 0 && !closing) worker.unref();
 			if ('failure' in message) next.reject(options.reviveError(message.failure));
 			else next.resolve(message.result);
 		});
@@ -79,6 +81,7 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 			});
 		},
 		async close() {
+			closing = true;
 			await Promise.all(threads.map((thread) => thread.worker.terminate()));
 		},
 	};

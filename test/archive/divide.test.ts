@@ -19,7 +19,7 @@ interface NewMail {
 	readonly known?: PlacedWord;
 }
 
-function scanOf(mail: readonly NewMail[], words: readonly Word[] = []): Scan {
+function scanOf(mail: readonly NewMail[], words: readonly Word[] = [], isNew = true): Scan {
 	const source = openMaildirSource('maildir:/mail/{account}');
 	const accounts = mail.map(({ place, size, at = DAY_ZERO, flags = ['seen'], known }): ScannedAccount => {
 		const { account, folder, key } = placeOf(place);
@@ -34,7 +34,7 @@ function scanOf(mail: readonly NewMail[], words: readonly Word[] = []): Scan {
 			folders: [{ account, folder, look, facts: { dir: '' }, added, signature: '' }],
 			words: [],
 			signature: '',
-			isNew: false,
+			isNew,
 		};
 	});
 	return { accounts, words, findings: [], counts: { accounts: 0, folders: 0, foldersRead: 0, changed: 0, removed: 0 } };
@@ -48,7 +48,7 @@ function waitingIn(...mail: { place: string; size: number; date?: string }[]): C
 		messageOf(place, { size }),
 		placedAt(place, place, { date: date ?? new Date(DAY_ZERO).toISOString() }),
 	]);
-	catalog.apply(bundleOf('volatile', lines), DEFAULT_POLICY);
+	catalog.apply(bundleOf('volatile', lines), { policy: DEFAULT_POLICY });
 	return catalog;
 }
 
@@ -82,6 +82,31 @@ test('or once the longest due of it has lingered', () => {
 	expect(divided(scanOf([]), catalog, DUE + 10 * DAY).sealed).toEqual([['example.org', 'waits']]);
 	const old = scanOf([{ place: 'ben@example.org/INBOX/old', size: 1, at: DAY_ZERO - 10 * DAY }]);
 	expect(divided(old, catalog, DUE).sealed).toEqual([['example.org', 'waits', 'old']]);
+});
+
+test('old mail that comes into a known account waits from tonight on, and gets no bundle of its own', () => {
+	const old = scanOf([{ place: 'ben@example.org/INBOX/old', size: 1, at: DAY_ZERO - 400 * DAY }], [], false);
+	const catalog = waitingIn();
+	expect(divided(old, catalog, DUE)).toEqual({ sealed: [], volatile: ['old'], bytes: 1 });
+	const line = placedAt('ben@example.org/INBOX/old', 'old', { date: new Date(DAY_ZERO - 400 * DAY).toISOString() });
+	catalog.apply(bundleOf('volatile', [messageOf('old'), line]), { policy: DEFAULT_POLICY, now: DUE });
+	expect(divided(scanOf([]), catalog, DUE + 10 * DAY - 1).sealed).toEqual([]);
+	expect(divided(scanOf([]), catalog, DUE + 10 * DAY).sealed).toEqual([['example.org', 'old']]);
+});
+
+test('news about mail that is sealed already does not fill a bundle', () => {
+	const catalog = waitingIn({ place: 'anna@example.org/INBOX/1', size: 5000 });
+	catalog.apply(
+		bundleOf('sealed', [
+			messageOf('anna@example.org/INBOX/1', { size: 5000 }),
+			placedAt('anna@example.org/INBOX/1', 'anna@example.org/INBOX/1'),
+		]),
+		null,
+	);
+	catalog.apply(bundleOf('volatile', [placedAt('anna@example.org/INBOX/1', 'anna@example.org/INBOX/1', { uid: 7 })]), {
+		policy: DEFAULT_POLICY,
+	});
+	expect(divided(scanOf([]), catalog, DUE).sealed).toEqual([]);
 });
 
 test('tenants are judged apart and come in the order of their names', () => {

@@ -41,7 +41,7 @@ interface Sealed {
 /** Seals quiet mail of one tenant with nothing but values: no file is read or written. */
 async function sealMail(
 	mail: readonly QuietMessage[],
-	settings: { target: number; max: number; linger?: number; now?: number; judge?: (word: PlacedWord) => PlacedWord },
+	settings: { target: number; max: number; lingered?: boolean; now?: number; judge?: (word: PlacedWord) => PlacedWord },
 ): Promise<Sealed> {
 	const catalog = openCatalog({ kind: 'memory' });
 	catalog.begin();
@@ -62,7 +62,7 @@ async function sealMail(
 		async write(kind, contents) {
 			expect(kind).toBe('sealed');
 			const bundle = bundleOf(kind, contents.lines);
-			catalog.apply(bundle, DEFAULT_POLICY);
+			catalog.apply(bundle, { policy: DEFAULT_POLICY });
 			bundles.push(contents);
 			written.push(bundle.ref);
 			return bundle.ref;
@@ -75,12 +75,13 @@ async function sealMail(
 		tenant: tenantOf(placeOf(first?.place ?? 'x@y/INBOX/1').account),
 		waiting: [],
 		incoming: mail.map((one) => incomingOf(one, source)),
+		lingered: settings.lingered ?? false,
 	};
 	await sealTenant(quiet, {
 		dir: '/nowhere',
 		catalog,
 		writer,
-		bundles: { ...DEFAULT_BUNDLES, linger: settings.linger ?? DEFAULT_BUNDLES.linger, target: settings.target, max: settings.max },
+		bundles: { ...DEFAULT_BUNDLES, target: settings.target, max: settings.max },
 		policy: DEFAULT_POLICY,
 		now: settings.now ?? DAY_ZERO + 40 * DAY,
 		findings: [],
@@ -221,7 +222,7 @@ test('a small mailbox shares its bundle with the next one', async () => {
 });
 
 test('a bundle holds 7,998 messages at most, however small', { timeout: 120_000 }, async () => {
-	const { bundles, volatile } = await sealMail(many('anna@example.org', 8100, OVERHEAD), { target: 1e9, max: 2e9, linger: 0 });
+	const { bundles, volatile } = await sealMail(many('anna@example.org', 8100, OVERHEAD), { target: 1e9, max: 2e9, lingered: true });
 	expect(bundles.map((bundle) => bundle.messages.length)).toEqual([7998, 102]);
 	expect(volatile).toEqual([]);
 });
@@ -231,21 +232,20 @@ test('a message above the maximum is a bundle of its own', async () => {
 	const big = { place: 'anna@example.org/INBOX/00000b', size: 50_000 };
 	const { bundles } = await sealMail(
 		[one, big, two].filter((mail) => mail !== undefined),
-		{ target: 4000, max: 6000, linger: 0 },
+		{ target: 4000, max: 6000, lingered: true },
 	);
 	expect(bundles.map((bundle) => bundle.messages.length)).toEqual([1, 1, 1]);
 });
 
-test('quiet mail that does not fill half a bundle waits until the longest due has lingered, to the millisecond', async () => {
-	const due = DAY_ZERO + DEFAULT_POLICY.quietPeriod;
+test('quiet mail that does not fill half a bundle waits, and all of it is sealed once some of it has lingered', async () => {
 	const mail: QuietMessage[] = [
 		{ place: 'anna@example.org/INBOX/1', size: 300 },
 		{ place: 'anna@example.org/INBOX/2', size: 300, at: DAY_ZERO + DAY },
 	];
-	const settings = { target: 10_000, max: 15_000, linger: 3 * DAY };
-	const before = await sealMail(mail, { ...settings, now: due + 3 * DAY - 1 });
+	const settings = { target: 10_000, max: 15_000 };
+	const before = await sealMail(mail, settings);
 	expect([before.bundles.length, before.volatile]).toEqual([0, ['1', '2']]);
-	const after = await sealMail(mail, { ...settings, now: due + 3 * DAY });
+	const after = await sealMail(mail, { ...settings, lingered: true });
 	expect([after.bundles.map((bundle) => bundle.messages.length), after.volatile]).toEqual([[2], []]);
 });
 

@@ -18,7 +18,7 @@ function inMemory(): Catalog {
 
 function apply(catalog: Catalog, kind: BundleKind, ...lines: ManifestLine[]): BundleToApply {
 	const bundle = bundleOf(kind, lines);
-	catalog.apply(bundle, DEFAULT_POLICY);
+	catalog.apply(bundle, { policy: DEFAULT_POLICY });
 	return bundle;
 }
 

@@ -171,7 +171,7 @@ interface Store {
 function write(store: Store, kind: BundleKind, lines: readonly ManifestLine[]): BundleId | null {
 	if (lines.length === 0) return null;
 	const bundle = bundleOf(kind, lines);
-	store.catalog.apply(bundle, DEFAULT_POLICY);
+	store.catalog.apply(bundle, { policy: DEFAULT_POLICY });
 	store.listed = [...store.listed.filter((one) => one.ref.id !== bundle.ref.id), bundle];
 	return bundle.ref.id;
 }

@@ -56,7 +56,7 @@ beforeAll(() => {
 	for (const { place, at, size, ...headers } of MAILS) {
 		lines.push(messageOf(place, { size, headers }), placedAt(place, place, { date: `${at}T12:00:00.000Z` }));
 	}
-	catalog.apply(bundleOf('volatile', lines), DEFAULT_POLICY);
+	catalog.apply(bundleOf('volatile', lines), { policy: DEFAULT_POLICY });
 });
 
 /** The last parts of the places found, newest first. */
@@ -188,15 +188,14 @@ test('search finds nothing that is no longer placed, and each place of what is p
 	const other = openCatalog({ kind: 'memory' });
 	other.begin();
 	const message = messageOf('twice', { headers: { subject: 'twice' } });
-	other.apply(
-		bundleOf('sealed', [message, placedAt('a@x.example/INBOX/1', 'twice'), placedAt('b@x.example/INBOX/2', 'twice')]),
-		DEFAULT_POLICY,
-	);
+	other.apply(bundleOf('sealed', [message, placedAt('a@x.example/INBOX/1', 'twice'), placedAt('b@x.example/INBOX/2', 'twice')]), {
+		policy: DEFAULT_POLICY,
+	});
 	const query = parseSearchQuery('subject:twice');
 	expect(other.search(query, 10).map(({ account }) => account)).toEqual(['a@x.example', 'b@x.example']);
 	expect(other.placementsOf(message.id).map(({ key }) => key)).toEqual(['1', '2']);
 	const { account, folder } = placedAt('a@x.example/INBOX/1', 'twice');
-	other.apply(bundleOf('volatile', [{ type: 'removed', account, folder, key: '1' }]), DEFAULT_POLICY);
+	other.apply(bundleOf('volatile', [{ type: 'removed', account, folder, key: '1' }]), { policy: DEFAULT_POLICY });
 	expect(other.search(query, 10).map(({ account: name }) => name)).toEqual(['b@x.example']);
 	other.close();
 });

@@ -61,6 +61,7 @@ export function callerOf(
 		run,
 		json<Result>(...args: readonly string[]): Told<Result> {
 			const { code, bytes, err } = run(...args, '--json');
+			if (bytes.length === 0) throw new Error(`mailseal ${args.join(' ')} ended with ${code} and said: ${err}`);
 			const said = JSON.parse(bytes.toString('utf8')) as Omit<Told<Result>, 'code' | 'err'>;
 			return { code, ...said, error: said.error, err };
 		},
@@ -86,6 +87,6 @@ export function expectWhole(caller: Caller, tree: string | ReadonlyMap<string, F
 	const { code, result, findings } = caller.json<VerifySaid>('verify', '--deep');
 	expect({ findings, result, code }).toMatchObject({ findings: [], result: { damaged: [], missing: [] }, code: 0 });
 	const to = join(openFolder(), 'restored');
-	expect(caller.run('restore', '--to', to)).toMatchObject({ err: '', code: 0 });
+	expect(caller.run('restore', '--to', to)).toMatchObject({ code: 0 });
 	expect(compareTreeStates(typeof tree === 'string' ? readTreeState(tree) : tree, readTreeState(to))).toEqual([]);
 }
