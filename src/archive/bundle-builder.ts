@@ -1,7 +1,9 @@
 import { composeBundle, entryOverhead, messageEntryName, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import type { BundleKind, BundleRef, ManifestLine, MessageId, MessageLine, Policy, Word } from '../domain/index.ts';
+import type { BundleId, BundleKind, BundleRef, ManifestLine, MessageId, MessageLine, Policy, Word } from '../domain/index.ts';
+import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
+import { checkBundleFile } from './check-bundle.ts';
 import { bundleFolder, bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 
@@ -37,6 +39,14 @@ const RANK: Readonly<Record<Word['type'], number>> = {
 	control: 6,
 	placed: 7,
 };
+
+/** Words in an order in which bundle after bundle may take them in. */
+export function inOrder(words: readonly Word[]): Word[] {
+	return [...words].sort((a, b) => RANK[a.type] - RANK[b.type]);
+}
+
+/** A manifest of more words than this is cut: it is read whole into memory. */
+export const MAX_WORDS = 50_000;
 
 /** What a word speaks of; two words of one name contradict each other. */
 function subjectOf(word: Word): string {
@@ -133,11 +143,18 @@ export async function writeBundle(
 		}, signal);
 		flush();
 		throwIfAborted(signal);
-		file.commit(bundlePath(archive.dir, kind, id), { mode: 0o400 });
+		const path = bundlePath(archive.dir, kind, id);
+		// A damaged file under the right name is replaced: its name says what it should be.
+		file.commit(path, { mode: 0o400, replace: sizeOf(path) !== null && !(await isWhole(path, id)) });
 		return { ref: { id, kind, size: draft.size }, locations: draft.locations };
 	} finally {
 		file.discard();
 	}
+}
+
+async function isWhole(path: string, id: BundleId): Promise<boolean> {
+	const { damages } = await checkBundleFile({ path, id, depth: 'hash' });
+	return damages.length === 0;
 }
 
 /** Writes bundles one after another and takes each into the catalog. */

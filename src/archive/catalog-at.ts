@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/index.ts';
 import { MailsealError, parseMoment, type SnapshotName } from '../domain/index.ts';
-import { buildCatalog, currentCatalog } from './current-catalog.ts';
+import { buildCatalog, currentCatalog, openUnlessLost } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
 import { readSnapshot, snapshotNames } from './snapshots.ts';
 
@@ -40,8 +40,11 @@ export function noSnapshot(archive: Archive): MailsealError {
 export async function catalogAt(archive: Archive, options: { readonly at?: string | undefined; readonly now: number }): Promise<Catalog> {
 	const { at, now } = options;
 	const newest = snapshotNames(archive.dir).at(-1);
+	if (newest === undefined) {
+		openUnlessLost(archive)?.close();
+		throw noSnapshot(archive);
+	}
 	const name = at === undefined ? newest : resolveMoment(archive, at, now);
-	if (name === undefined) throw noSnapshot(archive);
 	if (name === newest) {
 		const catalog = await currentCatalog(archive);
 		if (catalog.state() !== null) return catalog;

@@ -5,6 +5,7 @@ import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog
 import { type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
 import { type Lock, sizeOf } from '../platform/index.ts';
 import { bundlePath, CATALOG_FILE } from './layout.ts';
+import { refuseLostSnapshots } from './lost-snapshots.ts';
 import type { Archive } from './open-archive.ts';
 import { openRange } from './range.ts';
 import { newestSnapshot, type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
@@ -19,8 +20,10 @@ export interface CatalogRequest {
 /** Opens the catalog at the newest snapshot: brings it up to date, or rebuilds it where it is missing, broken or another version's. */
 export async function currentCatalog(archive: Archive, request: CatalogRequest = {}): Promise<Catalog> {
 	const newest = newestSnapshot(archive.dir);
-	const opened = openExisting(archive);
-	if (opened !== null && isCurrent(opened, newest)) return opened;
+	const opened = openUnlessLost(archive);
+	// What a pack writes is for ever: it starts from the very bundles that the last snapshot names.
+	const isTrusted = request.lock === undefined ? isCurrent : isExact;
+	if (opened !== null && isTrusted(opened, newest)) return opened;
 	if (!archive.writable) {
 		opened?.close();
 		return inMemory(archive, { newest, request, why: 'the archive is read-only' });
@@ -30,6 +33,18 @@ export async function currentCatalog(archive: Archive, request: CatalogRequest =
 	} catch (error) {
 		if (request.lock !== undefined || !isFullDisk(error)) throw error;
 		return inMemory(archive, { newest, request, why: 'the disk is full' });
+	}
+}
+
+/** The catalog as it lies on disk, null where none can be read; throws `archive-damaged` where it shows that snapshots are gone. */
+export function openUnlessLost(archive: Archive): Catalog | null {
+	const opened = openExisting(archive);
+	try {
+		refuseLostSnapshots(archive.dir, opened);
+		return opened;
+	} catch (error) {
+		opened?.close();
+		throw error;
 	}
 }
 
@@ -61,7 +76,8 @@ async function bringUpToDate(
 		}
 		opened?.close();
 		if (newest !== null) archive.warn('rebuilding the catalog from the bundles');
-		const { catalog } = await rebuild(archive, newest, request);
+		// A pack that went on without a bundle would leave it out of its snapshot, and what it says for good.
+		const { catalog } = await rebuild(archive, newest, { ...request, strict: request.lock !== undefined });
 		return catalog;
 	} finally {
 		if (request.lock === undefined) lock.release();
@@ -109,6 +125,20 @@ function isCurrent(catalog: Catalog, newest: ReadSnapshot | null): boolean {
 	}
 }
 
+/** Current, and of the time and the bundles that the snapshot names, each as it is there. */
+function isExact(catalog: Catalog, newest: ReadSnapshot | null): boolean {
+	if (!isCurrent(catalog, newest) || catalog.state()?.time !== newest?.snapshot.time) return false;
+	const listed = newest?.snapshot.bundles ?? [];
+	const present = catalog.bundles();
+	return (
+		present.length === listed.length &&
+		present.every(({ id, kind, size }, index) => {
+			const ref = listed[index];
+			return ref?.id === id && ref.kind === kind && ref.size === size;
+		})
+	);
+}
+
 /** Applies what the newest snapshot has beyond the catalog's; false where the one does not continue the other. */
 async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot): Promise<boolean> {
 	const listed = newest.snapshot.bundles;
@@ -153,12 +183,18 @@ async function applyBundleFile(archive: Archive, catalog: Catalog, ref: BundleRe
 /** Notes the bundles of every older snapshot, so that none of them counts as left over. Returns snapshots that cannot be read. */
 export function noteSnapshots(archive: Archive, catalog: Catalog, except?: SnapshotName): Finding[] {
 	const known = catalog.knownSnapshots();
+	const noted = new Set<string>();
 	const findings: Finding[] = [];
 	for (const name of snapshotNames(archive.dir)) {
 		if (known.has(name) || name === except) continue;
 		try {
 			const { snapshot, sha256 } = readSnapshot(archive.dir, name);
-			for (const ref of snapshot.bundles) catalog.noteBundle(ref);
+			for (const ref of snapshot.bundles) {
+				// A year of nights names the same bundles again and again.
+				if (noted.has(ref.id)) continue;
+				noted.add(ref.id);
+				catalog.noteBundle(ref);
+			}
 			catalog.noteSnapshot(name, sha256);
 		} catch (error) {
 			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
@@ -206,7 +242,8 @@ export async function buildCatalog(archive: Archive, request: BuildRequest): Pro
 				progress.advance(1);
 			}
 			catalog.tidy();
-			noteSnapshots(archive, catalog, newest.name);
+			// Only what stays on disk ever asks which bundles are known.
+			if (place.kind === 'file') noteSnapshots(archive, catalog, newest.name);
 			catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });
 		}
 		done = true;
@@ -230,11 +267,11 @@ function bundleFinding(ref: BundleRef, error: MailsealError): Finding {
 	};
 }
 
-/** Builds the catalog anew beside the old one, then puts it in its place. The caller holds the lock. */
+/** Builds the catalog anew beside the old one, then puts it in its place. The caller holds the lock. `strict`: every bundle must be whole. */
 export async function rebuild(
 	archive: Archive,
 	newest: ReadSnapshot | null,
-	request: CatalogRequest,
+	request: CatalogRequest & { readonly strict: boolean },
 ): Promise<{ readonly catalog: Catalog; readonly findings: Finding[] }> {
 	const path = join(archive.dir, CATALOG_FILE);
 	const fresh = `${path}.new`;
@@ -244,7 +281,7 @@ export async function rebuild(
 		...request,
 		place: { kind: 'file', path: fresh },
 		newest,
-		onFinding: (finding) => findings.push(finding),
+		onFinding: request.strict ? throwFinding : (finding) => findings.push(finding),
 	});
 	built.close();
 	removeDatabase(path);

@@ -15,8 +15,17 @@ export async function extract(
 	try {
 		const id = resolve(catalog, reference);
 		const copies = catalog.pack.copies(id);
-		const bytes = readMessage(archive.dir, id, copies);
-		return { id, size: copies[0]?.size ?? 0, fileName: `${id}.eml`, chunks: () => bytes };
+		let first: Iterable<Uint8Array> | null = readMessage(archive.dir, id, copies);
+		return {
+			id,
+			size: copies[0]?.size ?? 0,
+			fileName: `${id}.eml`,
+			chunks() {
+				const bytes = first ?? readMessage(archive.dir, id, copies);
+				first = null;
+				return bytes;
+			},
+		};
 	} finally {
 		catalog.close();
 	}

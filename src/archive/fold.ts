@@ -1,7 +1,7 @@
 import type { StoredMessage } from '../bundle/index.ts';
 import type { Catalog, Liveness } from '../catalog/index.ts';
 import type { BundleId, Finding } from '../domain/index.ts';
-import type { BundleBuilder } from './bundle-builder.ts';
+import { type BundleBuilder, inOrder } from './bundle-builder.ts';
 import { carriedBytes, damageFinding } from './carry.ts';
 
 /** A volatile bundle of which less than this share is alive is folded into tonight's. */
@@ -60,7 +60,10 @@ export async function carryLive(
 			builder.addMessage(line, stored);
 			await options.flushIfFull();
 		}
-		for (const word of catalog.pack.liveWords(bundle, folded)) builder.addWord(word);
+		for (const word of inOrder(catalog.pack.liveWords(bundle, folded))) {
+			builder.addWord(word);
+			await options.flushIfFull();
+		}
 	}
 }
 

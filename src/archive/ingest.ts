@@ -5,8 +5,9 @@ import type { StoredMessage } from '../bundle/index.ts';
 import { type Finding, formatInstant, MailsealError, type MessageId, type MessageLine, type PlacedWord } from '../domain/index.ts';
 import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
+import { placedState } from './compare-folder.ts';
 import { LARGE } from './read-stored.ts';
-import { type NewPlacement, placedState, type ScannedAccount, type ScannedFolder } from './scan.ts';
+import type { NewPlacement, ScannedAccount, ScannedFolder } from './scan.ts';
 import type { Ingested, IngestedMessage } from './tasks.ts';
 import type { Workers } from './workers.ts';
 

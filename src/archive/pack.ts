@@ -1,6 +1,14 @@
-import { encodeSnapshot } from '../bundle/index.ts';
+import { decodeSnapshot, encodeSnapshot } from '../bundle/index.ts';
 import type { Catalog, CatalogState } from '../catalog/index.ts';
-import { type BundleRef, type Finding, formatInstant, MailsealError, needsAttention, type Snapshot } from '../domain/index.ts';
+import {
+	type BundleRef,
+	type Finding,
+	formatInstant,
+	MailsealError,
+	needsAttention,
+	type Snapshot,
+	type SnapshotName,
+} from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-builder.ts';
 import { confirmBundles, removeLeftovers } from './confirm.ts';
@@ -89,6 +97,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 		skipped: findings.filter(needsAttention).slice(0, MOST_SKIPPED),
 	};
 	const { name, bytes, sha256 } = encodeSnapshot(snapshot);
+	proveSnapshot(name, bytes);
 	throwIfAborted(request.signal);
 	archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400 });
 	commitCatalog(catalog, { name, sha256, time }, findings);
@@ -127,6 +136,19 @@ function commitCatalog(catalog: Catalog, state: CatalogState, findings: Finding[
 			subject: state.name,
 			text: `The snapshot is written, but the catalog could not follow: ${error.message}`,
 			hint: error.hint ?? 'the next command brings it up to date',
+		});
+	}
+}
+
+/** A catalog with damage that it cannot see may give counts that make no sense: no snapshot may be written that none can read. */
+function proveSnapshot(name: SnapshotName, bytes: Uint8Array): void {
+	try {
+		decodeSnapshot(name, bytes);
+	} catch (error) {
+		if (!(error instanceof MailsealError)) throw error;
+		throw new MailsealError('archive-damaged', `Cannot commit: the catalog gives a snapshot that makes no sense: ${error.message}`, {
+			hint: 'run "mailseal reindex" and pack again; the archive is as it was before this pack',
+			cause: error,
 		});
 	}
 }

@@ -13,7 +13,7 @@ export async function reindex(archive: Archive, run: Run): Promise<Outcome<Reind
 		const newest = newestSnapshot(archive.dir);
 		if (newest === null)
 			throw new MailsealError('not-found', `Cannot reindex "${archive.dir}": it has no snapshot`, { hint: 'run "mailseal pack" first' });
-		const { catalog, findings } = await rebuild(archive, newest, { lock, progress: run.progress, signal: run.signal });
+		const { catalog, findings } = await rebuild(archive, newest, { lock, progress: run.progress, signal: run.signal, strict: false });
 		try {
 			const result = {
 				snapshot: newest.name,

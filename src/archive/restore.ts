@@ -27,6 +27,7 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 	refuseArchive(archive, request.to);
 	const catalog = await catalogAt(archive, request);
 	try {
+		refuseDamaged(catalog);
 		const chosen = choose(catalog, request.selections);
 		const writer = request.as === 'mbox' ? mboxWriter(request) : maildirWriter(request);
 		const findings: Finding[] = [];
@@ -43,6 +44,15 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 	} finally {
 		catalog.close();
 	}
+}
+
+/** Rows that a damaged catalog has lost would be mail that nobody misses until it is needed. */
+function refuseDamaged(catalog: Catalog): void {
+	const problem = catalog.check();
+	if (problem === null) return;
+	throw new MailsealError('archive-damaged', `Cannot restore by the catalog: ${problem}`, {
+		hint: 'run "mailseal reindex": the catalog can always be rebuilt from the bundles',
+	});
 }
 
 /** A restore into the archive itself would mix mail with bundles. */

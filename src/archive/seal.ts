@@ -2,7 +2,7 @@ import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
 import type { Finding, MessageLine, PlacedWord, Policy } from '../domain/index.ts';
-import { type BundleWriter, openBuilder } from './bundle-builder.ts';
+import { type BundleWriter, MAX_WORDS, openBuilder } from './bundle-builder.ts';
 import { carry } from './carry.ts';
 import type { QuietMail } from './divide.ts';
 import { type Absent, type Arrived, type Incoming, type IngestRequest, ingestAll } from './ingest.ts';
@@ -99,7 +99,7 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
 		if (item !== null) builder.addMessage(item.line, item.stored);
 		placed.push({ word, arrived });
-		if (builder.size >= bundles.target) await flush();
+		if (builder.size >= bundles.target || placed.length >= MAX_WORDS) await flush();
 	}
 
 	const arrivals = ingestAll(

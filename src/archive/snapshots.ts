@@ -53,7 +53,7 @@ export function newestSnapshot(dir: string): ReadSnapshot | null {
 			hint:
 				before === undefined
 					? `put back ${name}.json from a copy of the archive`
-					: `put back ${name}.json from a copy of the archive; to go on from ${before} instead, move the file out of the archive`,
+					: `put back ${name}.json from a copy of the archive; to go on from ${before} instead, move the file out of the archive and run "mailseal reindex"`,
 			cause: error,
 			details: error.details,
 		});

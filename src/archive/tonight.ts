@@ -1,7 +1,7 @@
 import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
-import { type BundleWriter, openBuilder } from './bundle-builder.ts';
+import { type BundleWriter, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
 import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
 import { type Absent, type Arrived, type IngestRequest, ingestAll } from './ingest.ts';
@@ -53,7 +53,8 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	}
 
 	async function flushIfFull(): Promise<void> {
-		if (builder.size >= bundles.target || builder.messages >= MAX_MESSAGES) await writer.write('volatile', builder.take());
+		if (builder.size >= bundles.target || builder.messages >= MAX_MESSAGES || builder.words >= MAX_WORDS)
+			await writer.write('volatile', builder.take());
 	}
 
 	for (const mail of quiet) {
@@ -102,8 +103,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		}
 		arrived.release();
 	}
-	for (const account of scan.accounts) for (const word of account.words) builder.addWord(word);
-	for (const word of scan.words) builder.addWord(word);
+	for (const word of inOrder([...scan.accounts.flatMap((account) => account.words), ...scan.words])) {
+		builder.addWord(word);
+		await flushIfFull();
+	}
 	if (builder.messages > 0 || builder.words > 0) await writer.write('volatile', builder.take());
 
 	for (const account of scan.accounts) {

@@ -1,7 +1,7 @@
 import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { catalogFindings } from './check-catalog.ts';
+import { catalogFindings, SNAPSHOT_MISSING } from './check-catalog.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { VerifyRequest } from './requests.ts';
@@ -64,7 +64,12 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		if (running.size >= workers.width) await Promise.race(running);
 	}
 	await Promise.all(running);
-	if (damaged.size === 0 && missing.size === 0) findings.push(...(await catalogFindings(archive, snapshots.at(-1) ?? null, request)));
+	const isWhole = damaged.size === 0 && missing.size === 0;
+	for (const finding of await catalogFindings(archive, isWhole ? (snapshots.at(-1) ?? null) : null, request)) {
+		if (finding.code === SNAPSHOT_MISSING) missing.add(finding.subject);
+		// With bundles missing, that the catalog is damaged too is the least of it.
+		if (isWhole || finding.code === SNAPSHOT_MISSING) findings.push(finding);
+	}
 	return {
 		findings,
 		result: {
@@ -115,7 +120,7 @@ function checkSnapshots(dir: string, report: { findings: Finding[]; damaged: Set
 		const gone = !hashes.has(parent.name);
 		(gone ? report.missing : report.damaged).add(parent.name);
 		report.findings.push({
-			code: gone ? 'snapshot-missing' : 'snapshot-chain',
+			code: gone ? SNAPSHOT_MISSING : 'snapshot-chain',
 			severity: 'error',
 			subject: parent.name,
 			text: gone

@@ -1,6 +1,6 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { type ErrorCode, MailsealError } from '../domain/index.ts';
-import { openThreads, type ThreadFailure, type Threads } from '../platform/index.ts';
+import { type Answer, openThreads, type Question, type ThreadFailure, type Threads } from '../platform/index.ts';
 import type { OpenMessage } from '../sources/index.ts';
 import { packTransfer, runTask, type Task, type TaskResult } from './tasks.ts';
 
@@ -26,13 +26,16 @@ export function openWorkers(options: { readonly jobs: number; readonly script: s
 export function serveTasks(open: OpenMessage): void {
 	const port = parentPort;
 	if (isMainThread || port === null) throw new Error('serveTasks() belongs into a worker thread');
-	port.on('message', (task: Task) => {
+	function answer(answer: Answer<TaskResult>, transfer: ArrayBuffer[] = []): void {
+		port?.postMessage(answer, transfer);
+	}
+	port.on('message', ({ id, task }: Question<Task>) => {
 		runTask(task, open).then(
 			(done) => {
 				const { result, transfer } = packTransfer(done);
-				port.postMessage({ result }, transfer);
+				answer({ id, result }, transfer);
 			},
-			(error: unknown) => port.postMessage({ failure: describe(error) }),
+			(error: unknown) => answer({ id, failure: describe(error) }),
 		);
 	});
 }

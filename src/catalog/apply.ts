@@ -48,9 +48,10 @@ export interface Applier {
 	readonly totals: Totals;
 }
 
-function dueFrom(word: PlacedWord, { policy, now }: Judging): number | null {
+/** `before`: when a volatile placement of the same state was due already, which neither folding nor a new uid puts off. */
+function dueFrom(word: PlacedWord, { policy, now }: Judging, before: number | null): number | null {
 	const due = dueOf(word, policy);
-	return due === null ? null : Math.max(due, now ?? due);
+	return due === null ? null : Math.max(due, before ?? now ?? due);
 }
 
 export function openApplier(database: Database, totals: Totals): Applier {
@@ -126,6 +127,8 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			totals.messages--;
 			totals.bytes -= Number(old[1]);
 		}
+		const since = word.since === undefined ? null : Date.parse(word.since);
+		const standing = old !== undefined && old[2] !== null && old[3] === message[0] && old[4] === since;
 		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
 		const anchored = sealed || Number(old?.[0] ?? gone?.[0] ?? 0) === 1;
 		totals.messages++;
@@ -142,12 +145,12 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			word.dir ?? null,
 			word.info ?? null,
 			word.uidlist ?? null,
-			word.since === undefined ? null : Date.parse(word.since),
+			since,
 			word.mode ?? null,
 			word.owner === undefined ? null : JSON.stringify(word.owner),
 			sealed ? 1 : 0,
 			anchored ? 1 : 0,
-			sealed || judging === null ? null : dueFrom(word, judging),
+			sealed || judging === null ? null : dueFrom(word, judging, standing ? Number(old?.[2]) : null),
 		);
 	}
 
@@ -276,7 +279,9 @@ function prepareAll(database: Database) {
 		countPlacements: sql('SELECT count(*) FROM placement WHERE mid = ?'),
 		addHeader: sql('INSERT INTO header(rowid, sender, recipient, cc, subject) VALUES (?, ?, ?, ?, ?)'),
 		addCopy: sql('INSERT OR REPLACE INTO copy(mid, bid, offset, length, codec) VALUES (?, ?, ?, ?, ?)'),
-		findPlacement: sql('SELECT p.anchored, m.size FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?'),
+		findPlacement: sql(
+			'SELECT p.anchored, m.size, p.due, p.mid, p.since FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?',
+		),
 		place: sql(
 			`INSERT OR REPLACE INTO placement(fid, key, mid, bid, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner,
 			 sealed, anchored, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

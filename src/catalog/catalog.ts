@@ -13,7 +13,7 @@ import {
 	type SnapshotName,
 } from '../domain/index.ts';
 import { type Applier, type BundleToApply, type Judging, openApplier, type Totals } from './apply.ts';
-import { type Database, openDatabase, type Place } from './database.ts';
+import { type Database, openDatabase, type Place, type Statement } from './database.ts';
 import { fingerprint } from './fingerprint.ts';
 import { type PackQueries, packQueries } from './pack-queries.ts';
 import { type ReadQueries, readQueries, type ShownPlacement } from './read-queries.ts';
@@ -61,7 +61,7 @@ export interface Catalog {
 	/** Makes everything since begin() durable, standing at this snapshot. */
 	commit(state: CatalogState): void;
 	rollback(): void;
-	/** What SQLite finds wrong with the file, or null. */
+	/** What is wrong with the file as far as it can tell by itself, or null. */
 	check(): string | null;
 	/** SHA-256 over everything that the bundles say, in a fixed order: equal for two catalogs of one snapshot. */
 	fingerprint(): string;
@@ -76,6 +76,7 @@ export function openCatalog(place: Place): Catalog {
 	const totals: Totals = { messages: 0, bytes: 0 };
 	let applier: Applier | null = null;
 	let queries: PackQueries | null = null;
+	let noteStatement: Statement | null = null;
 	let open = false;
 	if (usable) {
 		totals.messages = Number(meta('messages') ?? 0);
@@ -142,9 +143,8 @@ export function openCatalog(place: Place): Catalog {
 		},
 
 		noteBundle(ref) {
-			database
-				.prepare('INSERT OR IGNORE INTO bundle(id, sealed, size) VALUES (?, ?, ?)')
-				.run(hashColumn(ref.id), ref.kind === 'sealed' ? 1 : 0, ref.size);
+			noteStatement ??= database.prepare('INSERT OR IGNORE INTO bundle(id, sealed, size) VALUES (?, ?, ?)');
+			noteStatement.run(hashColumn(ref.id), ref.kind === 'sealed' ? 1 : 0, ref.size);
 		},
 
 		noteSnapshot(name, sha256) {
@@ -199,7 +199,10 @@ export function openCatalog(place: Place): Catalog {
 
 		check() {
 			const found = String(database.prepare('PRAGMA quick_check(1)').row()?.[0] ?? 'ok');
-			return found === 'ok' ? null : found;
+			if (found !== 'ok') return found;
+			if (!usable) return null;
+			const placements = Number(database.prepare('SELECT count(*) FROM placement').row()?.[0]);
+			return placements === totals.messages ? null : `it has ${placements} placements (${totals.messages} are right)`;
 		},
 
 		fingerprint: () => fingerprint(database),

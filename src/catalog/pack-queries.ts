@@ -39,7 +39,6 @@ export interface KnownFolder {
 	readonly folder: FolderName;
 	readonly word: FolderWord | null;
 	readonly signature: string | null;
-	readonly messages: number;
 }
 
 /** A placement as the newest word has it. */
@@ -84,7 +83,6 @@ export function packQueries(database: Database) {
 	const hasTenantCopy = database.prepare(
 		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.tenant = ? LIMIT 1',
 	);
-	const hasAnyCopy = database.prepare('SELECT 1 FROM message m JOIN copy c USING (mid) WHERE m.id = ? LIMIT 1');
 	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
 	const findMessage = database.prepare('SELECT size, message_id, headers FROM message WHERE id = ?');
 	const foldersOf = database.prepare(
@@ -136,7 +134,6 @@ export function packQueries(database: Database) {
 							? null
 							: { type: 'folder', account, folder, ...(JSON.parse(String(facts)) as Omit<FolderWord, 'type' | 'account' | 'folder'>) },
 					signature: signature as string | null,
-					messages: 0,
 				});
 			}
 			return known;
@@ -211,10 +208,6 @@ export function packQueries(database: Database) {
 
 		isSealedFor(id: MessageId, tenant: Tenant): boolean {
 			return hasTenantCopy.row(hashColumn(id), tenant) !== undefined;
-		},
-
-		isStored(id: MessageId): boolean {
-			return hasAnyCopy.row(hashColumn(id)) !== undefined;
 		},
 
 		isPlacedIn(id: MessageId, account: AccountName): boolean {

@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 
 /** Raised with every change of the tables; a catalog of another version is rebuilt, never migrated. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const TABLES = `
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -44,6 +44,9 @@ CREATE TABLE gone(
   kind TEXT, account TEXT, folder TEXT, key TEXT, bid INTEGER, anchored INTEGER,
   PRIMARY KEY(kind, account, folder, key)) WITHOUT ROWID;
 CREATE INDEX gone_by_bundle ON gone(bid);
+CREATE INDEX account_by_bundle ON account(bid);
+CREATE INDEX folder_by_bundle ON folder(bid);
+CREATE INDEX control_by_bundle ON control(bid);
 `;
 
 export function createTables(database: Database): void {

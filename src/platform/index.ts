@@ -12,4 +12,4 @@ export {
 } from './files.ts';
 export { acquireLock, type Lock } from './lock.ts';
 export { makePrivateFile } from './private-file.ts';
-export { openThreads, type ThreadFailure, type ThreadOptions, type Threads } from './threads.ts';
+export { type Answer, openThreads, type Question, type ThreadFailure, type ThreadOptions, type Threads } from './threads.ts';

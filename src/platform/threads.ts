@@ -14,6 +14,21 @@ interface Waiting<Result> {
 	reject(error: unknown): void;
 }
 
+interface Thread<Result> {
+	readonly worker: Worker;
+	/** By the number of the question. */
+	readonly waiting: Map<number, Waiting<Result>>;
+}
+
+/** What a thread is sent. */
+export interface Question<Task> {
+	readonly id: number;
+	readonly task: Task;
+}
+
+/** What a thread sends back, with the number of its question. */
+export type Answer<Result> = { readonly id: number } & ({ readonly result: Result } | ThreadFailure);
+
 /** A task that failed in a thread: errors lose their class on the way, so the caller puts it back from `fields`. */
 export interface ThreadFailure {
 	readonly failure: { readonly message: string; readonly stack: string; readonly fields: Readonly<Record<string, unknown>> };
@@ -41,48 +56,54 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 			async close() {},
 		};
 	}
-	const threads: { worker: Worker; waiting: Waiting<Result>[] }[] = [];
+	const threads = new Set<Thread<Result>>();
 	let closing = false;
+	let next = 0;
 
-	function start(): { worker: Worker; waiting: Waiting<Result>[] } {
+	function start(): Thread<Result> {
 		const worker = new Worker(script as string | URL);
-		const thread = { worker, waiting: [] as Waiting<Result>[] };
-		worker.on('message', (message: { result: Result } | ThreadFailure) => {
-			const next = thread.waiting.shift();
-			if (next === undefined) return;
+		const thread: Thread<Result> = { worker, waiting: new Map() };
+		function giveUp(error: unknown): void {
+			threads.delete(thread);
+			for (const one of thread.waiting.values()) one.reject(error);
+			thread.waiting.clear();
+		}
+		worker.on('message', (answer: Answer<Result>) => {
+			// A task that waits for a disk is overtaken by the next: answers come in any order.
+			const one = thread.waiting.get(answer.id);
+			if (one === undefined) return;
+			thread.waiting.delete(answer.id);
 			// While its end is awaited, a thread that answers once more must keep the process alive: it would exit in the middle, with 0.
-			if (thread.waiting.length === 0 && !closing) worker.unref();
-			if ('failure' in message) next.reject(options.reviveError(message.failure));
-			else next.resolve(message.result);
+			if (thread.waiting.size === 0 && !closing) worker.unref();
+			if ('failure' in answer) one.reject(options.reviveError(answer.failure));
+			else one.resolve(answer.result);
 		});
-		worker.on('error', (error) => {
-			for (const one of thread.waiting.splice(0)) one.reject(error);
-		});
-		worker.on('exit', () => {
-			for (const one of thread.waiting.splice(0)) one.reject(new Error('a worker thread ended before its task'));
-		});
-		threads.push(thread);
+		worker.on('error', giveUp);
+		worker.on('exit', () => giveUp(new Error('a worker thread ended before its task')));
+		threads.add(thread);
 		return thread;
+	}
+
+	function choose(): Thread<Result> {
+		let best: Thread<Result> | undefined;
+		for (const one of threads) if (best === undefined || one.waiting.size < best.waiting.size) best = one;
+		return best === undefined || (best.waiting.size > 0 && threads.size < jobs) ? start() : best;
 	}
 
 	return {
 		width: jobs * 2,
 		run(task) {
-			let thread = threads.reduce<(typeof threads)[number] | undefined>(
-				(best, one) => (best === undefined || one.waiting.length < best.waiting.length ? one : best),
-				undefined,
-			);
-			if (thread === undefined || (thread.waiting.length > 0 && threads.length < jobs)) thread = start();
-			const chosen = thread;
+			const { worker, waiting } = choose();
+			const id = next++;
 			return new Promise<Result>((resolve, reject) => {
-				chosen.waiting.push({ resolve, reject });
-				chosen.worker.ref();
-				chosen.worker.postMessage(task);
+				waiting.set(id, { resolve, reject });
+				worker.ref();
+				worker.postMessage({ id, task } satisfies Question<Task>);
 			});
 		},
 		async close() {
 			closing = true;
-			await Promise.all(threads.map((thread) => thread.worker.terminate()));
+			await Promise.all([...threads].map((thread) => thread.worker.terminate()));
 		},
 	};
 }

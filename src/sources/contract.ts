@@ -58,6 +58,18 @@ export interface FolderListing {
 	readonly signature: string | null;
 	/** False where the listing may lack messages that are there (unreadable): nothing may count as removed. */
 	readonly complete: boolean;
+	/** False where a table of uids or keywords is there but could not be read: uids and keywords of known messages stay as they were, and so do the folder's own uid facts. */
+	readonly tablesComplete: boolean;
+	/** False where a control file is there but could not be read: none may count as removed. */
+	readonly controlsComplete: boolean;
+}
+
+export interface AccountControls {
+	/** Sorted by path. */
+	readonly controls: readonly ControlFile[];
+	readonly findings: readonly Finding[];
+	/** False where a control file is there but could not be read: none may count as removed. */
+	readonly complete: boolean;
 }
 
 /** A kind of mail store. All methods only read. */
@@ -67,8 +79,8 @@ export interface MailSource {
 	/** Throws MailsealError `source-gone` where the source itself is missing or empty. */
 	accounts(signal: AbortSignal): Promise<AccountList>;
 	look(account: SourceAccount): Promise<AccountLook>;
-	/** Control files of the account as a whole, sorted by path. */
-	controls(account: SourceAccount): Promise<{ readonly controls: readonly ControlFile[]; readonly findings: readonly Finding[] }>;
+	/** Control files of the account as a whole. */
+	controls(account: SourceAccount): Promise<AccountControls>;
 	/** Throws MailsealError `permission` or `io` where the folder cannot be listed; `not-found` where it is gone. */
 	listFolder(account: SourceAccount, folder: FolderLook): Promise<FolderListing>;
 	/** The placement under its present path, or null where the message is gone from the folder (several looks agree). */

@@ -1,4 +1,5 @@
 export type {
+	AccountControls,
 	AccountList,
 	AccountLook,
 	ControlFile,

@@ -28,6 +28,9 @@ interface Fault {
 	readonly when: 'before' | 'after';
 }
 
+/** What an operation that was carried out leaves behind is the same for a kill after it, and kill-each.test.ts tries every one. */
+const STEPS = { before: 1, after: process.env.SLOW ? 1 : 3 } as const;
+
 let night: EventfulNight;
 beforeAll(async () => {
 	night = await makeEventfulNight();
@@ -58,7 +61,7 @@ async function packWithEveryFault(
 ): Promise<string[]> {
 	const { night } = given;
 	const struck: string[] = [];
-	for (let at = 0; ; at++) {
+	for (let at = 0; ; at += STEPS[when]) {
 		const archive = given.archive();
 		const { hooks, failed } = failingHooks({ at, when });
 		const outcome = await packTheNight(archive, night, hooks).then(
@@ -99,8 +102,10 @@ test.each(['before', 'after'] as const)('a pack loses nothing whichever file ope
 		archive: () => copyOfEve(night),
 		judge: async (archive, place) => expect(await lossesAfterBreak(archive, night), place).toEqual([]),
 	});
-	expect(new Set(struck)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
-	expect(struck.length).toBeGreaterThan(30);
+	expect(struck.length).toBeGreaterThan(30 / STEPS[when]);
+	if (when === 'before') {
+		expect(new Set(struck)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
+	}
 });
 
 test.each(['before', 'after'] as const)(
@@ -113,6 +118,6 @@ test.each(['before', 'after'] as const)(
 				if (existsSync(join(archive, 'mailseal.json'))) expect((await verifyOnce(archive, 'deep')).findings, place).toEqual([]);
 			},
 		});
-		expect(struck.length).toBeGreaterThan(50);
+		expect(struck.length).toBeGreaterThan(50 / STEPS[when]);
 	},
 );

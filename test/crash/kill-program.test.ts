@@ -1,16 +1,15 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openPrng } from '../../bench/mail/prng.ts';
 import { makeTree } from '../../bench/tree.ts';
-import { restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { restoreOnce, verifyOnce } from '../support/archive.ts';
 import { builtFile } from '../support/build-program.ts';
-import { callerOf } from '../support/call-program.ts';
-import { leftovers, snapshotsOf } from '../support/eventful-night.ts';
+import { fastFolder, leftovers, snapshotsOf } from '../support/eventful-night.ts';
+import { callerOf } from '../support/program.ts';
 import { compareTreeStates, type FolderState, readTreeState } from '../support/tree-state.ts';
 
 const TRIES = process.env.SLOW ? 100 : 20;
@@ -30,7 +29,7 @@ function packArguments(): string[] {
 }
 
 beforeAll(() => {
-	folder = mkdtempSync(join(tmpdir(), 'mailseal-kill-'));
+	folder = fastFolder();
 	root = join(folder, 'store');
 	half = join(folder, 'half');
 	// The archive has half of the accounts; the pack that is killed brings the others.
@@ -56,7 +55,7 @@ function copyOfHalf(): string {
 }
 
 async function differences(archive: string, wanted: Map<string, FolderState>): Promise<string[]> {
-	const to = temporaryFolder();
+	const to = join(archive, '..', 'restored');
 	await restoreOnce(archive, to);
 	return compareTreeStates(wanted, readTreeState(to));
 }

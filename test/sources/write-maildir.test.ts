@@ -5,7 +5,6 @@ import {
 	mkdirSync,
 	readdirSync,
 	readFileSync,
-	readlinkSync,
 	renameSync,
 	statSync,
 	symlinkSync,
@@ -13,16 +12,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { FolderWord, PlacedWord } from '../../src/domain/index.ts';
+import type { PlacedWord } from '../../src/domain/index.ts';
 import { maildirWriter, openMessageWriter } from '../../src/sources/index.ts';
-import { ACCOUNT, bytesOf, control, emptyFolder, folder, mail, message, placed, tree, writeAll } from './write-sample.ts';
+import { ACCOUNT, bytesOf, control, emptyFolder, folder, mail, message, placed, tree, writeAll, writeMaildir } from './write-sample.ts';
 
 const A = 'alice@example.org';
 const isRoot = process.geteuid?.() === 0;
-
-function write(to: string, what: Parameters<typeof mail>[0], layout: 'maildir++' | 'fs' = 'maildir++'): ReturnType<typeof writeAll> {
-	return writeAll(maildirWriter({ to, layout }), mail(what));
-}
 
 describe('messages in a Maildir', () => {
 	test('come back with their names, bytes, dates and modes', () => {
@@ -33,7 +28,7 @@ describe('messages in a Maildir', () => {
 			placed('three', { dir: 'cur' }),
 			placed('old', { dir: 'cur', info: ':1,x', date: '1969-07-20T20:17:40.001Z' }),
 		];
-		const { plan, outcomes } = write(to, { folders: [folder('INBOX', { mode: 0o750 })], placements });
+		const { plan, outcomes } = writeMaildir(to, { folders: [folder('INBOX', { mode: 0o750 })], placements });
 		expect(outcomes).toEqual(['written', 'written', 'written', 'written']);
 		expect(plan).toMatchObject({ folders: 1, present: 0, findings: [] });
 		expect(tree(to)).toEqual([`${A}/cur/old:1,x`, `${A}/cur/one:2,FS`, `${A}/cur/three`, `${A}/new/two,S=12`]);
@@ -51,7 +46,7 @@ describe('messages in a Maildir', () => {
 	test.each([0, 1, 7, 123, 500, 789, 999])('keep a date with %i milliseconds', (milliseconds) => {
 		const to = emptyFolder();
 		for (const second of [-86_400_000, 0, 1_000_000_000_000, 1_763_900_000_000]) {
-			write(to, { placements: [placed(`m${second}`, { dir: 'cur', date: new Date(second + milliseconds).toISOString() })] });
+			writeMaildir(to, { placements: [placed(`m${second}`, { dir: 'cur', date: new Date(second + milliseconds).toISOString() })] });
 			expect(lstatSync(join(to, A, `cur/m${second}`), { bigint: true }).mtimeMs).toBe(BigInt(second + milliseconds));
 		}
 	});
@@ -83,15 +78,15 @@ describe('messages in a Maildir', () => {
 
 	test('keep bytes of a name that are not UTF-8', () => {
 		const to = emptyFolder();
-		write(to, { placements: [placed('caf/e9é', { dir: 'cur', info: ':2,S' })] });
+		writeMaildir(to, { placements: [placed('caf/e9é', { dir: 'cur', info: ':2,S' })] });
 		const bytes = Buffer.concat([Buffer.from('caf'), Buffer.from([0xe9]), Buffer.from('é:2,S')]);
 		expect(readdirSync(join(to, A, 'cur'), { encoding: 'buffer' })).toEqual([bytes]);
-		expect(write(to, { placements: [placed('caf/e9é', { dir: 'cur', info: ':2,S' })] }).plan.present).toBe(1);
+		expect(writeMaildir(to, { placements: [placed('caf/e9é', { dir: 'cur', info: ':2,S' })] }).plan.present).toBe(1);
 	});
 
 	test('get a name where their store has none', () => {
 		const to = emptyFolder();
-		write(to, {
+		writeMaildir(to, {
 			placements: [
 				placed('12', { flags: ['answered', 'deleted', 'draft', 'flagged', 'passed', 'seen'], keywords: ['work', 'Blue'] }),
 				placed('.a:b', { flags: ['seen'] }),
@@ -105,9 +100,9 @@ describe('messages in a Maildir', () => {
 	test('are not written twice, whatever became of their flags', () => {
 		const to = emptyFolder();
 		const placements = [placed('one', { dir: 'new' }), placed('two', { dir: 'cur', info: ':2,S' })];
-		write(to, { placements });
+		writeMaildir(to, { placements });
 		renameSync(join(to, A, 'new/one'), join(to, A, 'cur/one:2,RS'));
-		const again = write(to, { placements: [...placements, placed('three', { dir: 'cur' })] });
+		const again = writeMaildir(to, { placements: [...placements, placed('three', { dir: 'cur' })] });
 		expect(again.plan.present).toBe(2);
 		expect(tree(to)).toEqual([`${A}/cur/one:2,RS`, `${A}/cur/three`, `${A}/cur/two:2,S`]);
 	});
@@ -130,9 +125,9 @@ describe('messages in a Maildir', () => {
 			placed('one', { dir: 'cur', info: ':2,' }),
 			placed('one:2,S', { dir: 'cur', flags: ['seen'], message: message('other') }),
 		];
-		write(to, { placements });
+		writeMaildir(to, { placements });
 		expect(tree(to)).toEqual([`${A}/cur/one:2,`, `${A}/cur/one:2,S`]);
-		expect(write(to, { placements }).plan).toMatchObject({ present: 2, jobs: [] });
+		expect(writeMaildir(to, { placements }).plan).toMatchObject({ present: 2, jobs: [] });
 	});
 
 	test('a plan alone changes nothing and tells what would be made', () => {
@@ -160,14 +155,14 @@ describe('folders', () => {
 			folder('v1.2', { dir: 'v1.2' }),
 			folder('A&B'),
 		];
-		expect(write(to, { folders: words }).codes).toEqual(['restore-folder-renamed']);
+		expect(writeMaildir(to, { folders: words }).codes).toEqual(['restore-folder-renamed']);
 		expect(readdirSync(join(to, A)).sort()).toEqual(['.A&-B', '.Archive.2019', '.v1\\2e2', '.Übung', 'cur', 'new', 'tmp'].sort());
 	});
 
 	test('lie in each other in an fs layout', () => {
 		const to = emptyFolder();
 		const words = [folder('A/B', { dir: '.A.B' }), folder('v1.2'), folder('.x'), folder('Ü.Ü')];
-		write(to, { folders: words, placements: [placed('one', { dir: 'cur', folder: 'A/B' })] }, 'fs');
+		writeMaildir(to, { folders: words, placements: [placed('one', { dir: 'cur', folder: 'A/B' })] }, 'fs');
 		expect(readdirSync(join(to, A)).sort()).toEqual(['\\2ex', '&ANw-.&ANw-', 'A', 'v1.2'].sort());
 		expect(tree(to)).toEqual([`${A}/A/B/cur/one`]);
 	});
@@ -176,7 +171,7 @@ describe('folders', () => {
 		const to = emptyFolder();
 		const words = ['INBOX', 'new', 'new~', 'cur/x'].map((name) => folder(name));
 		const placements = words.map((word) => placed('one', { dir: 'cur', folder: word.folder }));
-		write(to, { folders: words, placements }, 'fs');
+		writeMaildir(to, { folders: words, placements }, 'fs');
 		expect(tree(to)).toEqual([`${A}/cur/one`, `${A}/cur~/x/cur/one`, `${A}/new~/cur/one`, `${A}/new~~/cur/one`]);
 	});
 
@@ -212,7 +207,7 @@ describe('folders', () => {
 		const parent = join(to, A, place, '..');
 		mkdirSync(parent, { recursive: true });
 		symlinkSync(outside, join(to, A, place));
-		const run = write(to, {
+		const run = writeMaildir(to, {
 			folders: [folder('Work', { dir: '.Work', uidValidity: 1 })],
 			controls: [
 				control('dovecot-keywords', { text: '0 a\n', folder: folder('Work').folder }),
@@ -241,7 +236,7 @@ describe('folders', () => {
 	test('with too long a name are refused, and the others are restored', () => {
 		const to = emptyFolder();
 		const long = 'x'.repeat(300);
-		const run = write(to, { placements: [placed('one', { folder: long, dir: 'cur' }), placed('two', { dir: 'cur' })] });
+		const run = writeMaildir(to, { placements: [placed('one', { folder: long, dir: 'cur' }), placed('two', { dir: 'cur' })] });
 		expect(run.codes).toEqual(['restore-folder-refused']);
 		expect(tree(to)).toEqual([`${A}/cur/two`]);
 	});
@@ -249,7 +244,7 @@ describe('folders', () => {
 	test('that are marked by their store, or come from another kind of store, have the marker', () => {
 		const to = emptyFolder();
 		const words = [folder('A', { dir: '.A' }), folder('B', { dir: '.B' }), folder('C', { dir: 'C' })];
-		write(to, { folders: words, controls: [control('maildirfolder', { text: '', folder: folder('B').folder })] });
+		writeMaildir(to, { folders: words, controls: [control('maildirfolder', { text: '', folder: folder('B').folder })] });
 		expect(tree(to)).toEqual([`${A}/.B/maildirfolder`, `${A}/.C/maildirfolder`]);
 	});
 });
@@ -259,7 +254,7 @@ describe('names from a hostile archive', () => {
 		'a key %j is refused',
 		(key) => {
 			const to = emptyFolder();
-			const run = write(join(to, 'to'), {
+			const run = writeMaildir(join(to, 'to'), {
 				placements: [placed(key, { dir: 'cur', message: message('x') }), placed('good', { dir: 'cur' })],
 			});
 			expect(run.codes).toEqual(['restore-name-refused']);
@@ -269,13 +264,13 @@ describe('names from a hostile archive', () => {
 
 	test.each(['/../../evil', ':2,/../x', 'tail', ':2,\0'])('an info %j is refused', (info) => {
 		const to = emptyFolder();
-		expect(write(to, { placements: [placed('one', { dir: 'cur', info })] }).codes).toEqual(['restore-name-refused']);
+		expect(writeMaildir(to, { placements: [placed('one', { dir: 'cur', info })] }).codes).toEqual(['restore-name-refused']);
 		expect(tree(to)).toEqual([]);
 	});
 
 	test('two placements with one file name are one file and one finding', () => {
 		const to = emptyFolder();
-		const run = write(to, {
+		const run = writeMaildir(to, {
 			placements: [placed('one', { dir: 'cur', info: ':2,S' }), placed('one:2,S', { dir: 'cur', message: message('x') })],
 		});
 		expect(run.codes).toEqual(['restore-name-refused']);
@@ -284,7 +279,7 @@ describe('names from a hostile archive', () => {
 
 	test('set-user-id and sticky bits do not come back', () => {
 		const to = emptyFolder();
-		write(to, {
+		writeMaildir(to, {
 			folders: [folder('INBOX', { mode: 0o7700 })],
 			controls: [control('tool', { text: '#!/bin/sh\n', mode: 0o6755 })],
 			placements: [placed('one', { dir: 'cur', mode: 0o7777 })],
@@ -295,240 +290,10 @@ describe('names from a hostile archive', () => {
 	});
 });
 
-describe('dovecot-uidlist', () => {
-	const inbox: FolderWord = folder('INBOX', { uidValidity: 1234, uidNext: 50, uidlist: 'Gf00d' });
-
-	function uidlist(to: string): string {
-		return readFileSync(join(to, A, 'dovecot-uidlist'), 'latin1');
-	}
-
-	test('lists uids in ascending order, with fields and bytes as they were', () => {
-		const to = emptyFolder();
-		const run = write(to, {
-			folders: [inbox],
-			placements: [
-				placed('b/e9', { dir: 'cur', info: ':2,S', uid: 40, uidlist: 'S5 W6' }),
-				placed('a', { dir: 'new', uid: 7 }),
-				placed('without', { dir: 'new' }),
-			],
-		});
-		expect(run.codes).toEqual([]);
-		expect(uidlist(to)).toBe('3 V1234 N50 Gf00d\n7 :a\n40 S5 W6 :b\xe9\n');
-	});
-
-	test('promises a next uid after the last one', () => {
-		const to = emptyFolder();
-		write(to, { folders: [inbox], placements: [placed('a', { dir: 'cur', uid: 60 })] });
-		expect(uidlist(to)).toBe('3 V1234 N61 Gf00d\n60 :a\n');
-	});
-
-	test('has no lines that a name or a field forged', () => {
-		const to = emptyFolder();
-		write(to, {
-			folders: [folder('INBOX', { uidValidity: 5, uidlist: 'Gx\n9 :evil' })],
-			placements: [
-				placed('a', { dir: 'cur', uid: 1, uidlist: 'S1\n2 :evil' }),
-				placed('b\n3 :evil', { dir: 'cur', uid: 2 }),
-				placed('c', { dir: 'cur', uid: 3, uidlist: 'S1 :evil' }),
-				placed('d', { dir: 'cur', uid: 3 }),
-				placed('e', { dir: 'cur', uid: 2 ** 32 }),
-			],
-		});
-		expect(uidlist(to)).toBe('3 V5 N4\n1 :a\n3 :c\n');
-	});
-
-	test('is left out where UIDVALIDITY is not known', () => {
-		const to = emptyFolder();
-		write(to, { folders: [folder('INBOX')], placements: [placed('a', { dir: 'cur', uid: 1 })] });
-		expect(tree(to)).toEqual([`${A}/cur/a`]);
-	});
-
-	test('that is there stays, and new uids are told', () => {
-		const to = emptyFolder();
-		mkdirSync(join(to, A, 'cur'), { recursive: true });
-		const list = '3 V1234 N9 Gother\n7 :a\n8 :gone\n';
-		writeFileSync(join(to, A, 'dovecot-uidlist'), list);
-		writeFileSync(join(to, A, 'cur/a:2,'), 'mine');
-		const same = write(to, { folders: [inbox], placements: [placed('a', { dir: 'cur', uid: 7 }), placed('gone', { dir: 'cur', uid: 8 })] });
-		expect(same.codes).toEqual([]);
-		const other = write(to, { folders: [inbox], placements: [placed('late', { dir: 'cur', uid: 9 })] });
-		expect(other.codes).toEqual(['restore-uids-lost']);
-		expect(uidlist(to)).toBe(list);
-	});
-});
-
-describe('keywords', () => {
-	const table = control('dovecot-keywords', { text: '0 work\n1 Home\n', folder: folder('INBOX').folder });
-
-	test('keep their letters with the archived table', () => {
-		const to = emptyFolder();
-		const run = write(to, {
-			controls: [table],
-			placements: [placed('one', { dir: 'cur', info: ':2,Sbz', keywords: ['Home', 'unknown-25'] })],
-		});
-		expect(run.codes).toEqual([]);
-		expect(tree(to)).toEqual([`${A}/cur/one:2,Sbz`, `${A}/dovecot-keywords`]);
-		expect(readFileSync(join(to, A, 'dovecot-keywords'), 'utf8')).toBe('0 work\n1 Home\n');
-		expect(Math.floor(statSync(join(to, A, 'dovecot-keywords')).mtimeMs)).toBe(Date.parse(table.date));
-	});
-
-	test('get the letters of the folder that is there, whose table is not changed', () => {
-		const to = emptyFolder();
-		mkdirSync(join(to, A), { recursive: true });
-		writeFileSync(join(to, A, 'dovecot-keywords'), '0 other\n5 home\n');
-		const run = write(to, {
-			controls: [table],
-			placements: [
-				placed('one', { dir: 'cur', info: ':2,FSab,x', flags: ['flagged', 'seen'], keywords: ['Home', 'work'] }),
-				placed('two', { dir: 'cur', info: ':2,Sq', flags: ['seen'] }),
-				placed('three', { dir: 'new' }),
-			],
-		});
-		expect(run.codes).toEqual(['restore-keywords-lost']);
-		expect(run.plan.findings[0]?.text).toContain('"work"');
-		expect(tree(to)).toEqual([`${A}/cur/one:2,FSf,x`, `${A}/cur/two:2,S`, `${A}/dovecot-keywords`, `${A}/new/three`]);
-		expect(readFileSync(join(to, A, 'dovecot-keywords'), 'utf8')).toBe('0 other\n5 home\n');
-	});
-
-	test('beyond 26 are told where no index file brings them back', () => {
-		const keywords = Array.from({ length: 28 }, (_, index) => `k${index}`);
-		const text = keywords
-			.slice(0, 26)
-			.map((name, index) => `${index} ${name}\n`)
-			.join('');
-		const inbox = folder('INBOX').folder;
-		const what = {
-			controls: [control('dovecot-keywords', { text, folder: inbox })],
-			placements: [placed('one', { dir: 'cur', info: ':2,a', keywords })],
-		};
-		expect(write(emptyFolder(), what).codes).toEqual(['restore-keywords-lost']);
-		const to = emptyFolder();
-		const index = control('dovecot.index', { text: 'index', folder: inbox });
-		expect(write(to, { ...what, controls: [...what.controls, index] }).codes).toEqual([]);
-		expect(readFileSync(join(to, A, 'dovecot.index'), 'utf8')).toBe('index');
-	});
-
-	test('index files are not put beside a uid list of another time', () => {
-		const to = emptyFolder();
-		mkdirSync(join(to, A), { recursive: true });
-		writeFileSync(join(to, A, 'dovecot-uidlist'), '3 V1 N1\n');
-		write(to, { controls: [control('dovecot.index', { text: 'index', folder: folder('INBOX').folder })] });
-		expect(tree(to)).toEqual([`${A}/dovecot-uidlist`]);
-	});
-
-	test('that would forge lines of the table are left out of it', () => {
-		const to = emptyFolder();
-		const run = write(to, { placements: [placed('one', { keywords: ['ok', 'a\n1 evil', 'b c'] })] });
-		expect(readFileSync(join(to, A, 'dovecot-keywords'), 'utf8')).toBe('0 ok\n');
-		expect(run.codes).toEqual(['restore-keywords-lost']);
-	});
-});
-
-describe('control files', () => {
-	test('come back with content, mode, date and as links', () => {
-		const to = emptyFolder();
-		write(to, {
-			folders: [folder('INBOX')],
-			controls: [
-				control('sieve/main.sieve', { text: 'keep;', mode: 0o640 }),
-				control('active', { link: 'sieve/main.sieve' }),
-				control('empty', { text: '' }),
-			],
-		});
-		expect(readFileSync(join(to, A, 'active'), 'utf8')).toBe('keep;');
-		expect(readlinkSync(join(to, A, 'active'))).toBe('sieve/main.sieve');
-		expect(statSync(join(to, A, 'sieve/main.sieve')).mode & 0o7777).toBe(0o640);
-		expect(Math.floor(statSync(join(to, A, 'sieve/main.sieve')).mtimeMs)).toBe(Date.parse('2021-01-01T00:00:00.000Z'));
-		expect(tree(to)).toEqual([`${A}/active`, `${A}/empty`, `${A}/sieve/main.sieve`]);
-	});
-
-	test('a link that Maildir++ servers would take for a folder comes back as the file that it leads to', () => {
-		const controls = [control('.dovecot.sieve', { link: 'sieve/main.sieve' }), control('sieve/main.sieve', { text: 'keep;', mode: 0o640 })];
-		const to = emptyFolder();
-		write(to, { folders: [folder('INBOX')], controls });
-		expect(lstatSync(join(to, A, '.dovecot.sieve')).isFile()).toBe(true);
-		expect(readFileSync(join(to, A, '.dovecot.sieve'), 'utf8')).toBe('keep;');
-		expect(statSync(join(to, A, '.dovecot.sieve')).mode & 0o7777).toBe(0o640);
-		expect(write(to, { folders: [folder('INBOX')], controls }).codes).toEqual([]);
-		const fs = emptyFolder();
-		write(fs, { folders: [folder('INBOX')], controls }, 'fs');
-		expect(readlinkSync(join(fs, A, '.dovecot.sieve'))).toBe('sieve/main.sieve');
-	});
-
-	test('that are there stay; a different one is told, an equal one is not', () => {
-		const to = emptyFolder();
-		const controls = [control('subscriptions', { text: 'A\n' }), control('script', { link: 'a' }), control('sieve/x', { text: '1' })];
-		write(to, { controls });
-		expect(write(to, { controls }).codes).toEqual([]);
-		writeFileSync(join(to, A, 'subscriptions'), 'B\n');
-		expect(write(to, { controls: [...controls, control('script', { link: 'b' }), control('sieve', { text: 'a file' })] }).codes).toEqual([
-			'restore-control-kept',
-			'restore-control-kept',
-			'restore-control-kept',
-		]);
-		expect(readFileSync(join(to, A, 'subscriptions'), 'utf8')).toBe('B\n');
-		expect(readlinkSync(join(to, A, 'script'))).toBe('a');
-	});
-
-	test('that appear after the plan stay and are told', () => {
-		const to = emptyFolder();
-		const plan = maildirWriter({ to, layout: 'maildir++' }).plan(
-			mail({ folders: [folder('INBOX')], controls: [control('subscriptions', { text: 'A\n' })] }),
-		);
-		plan.begin();
-		writeFileSync(join(to, A, 'subscriptions'), 'B\n');
-		expect(plan.finish().map((finding) => finding.code)).toEqual(['restore-control-kept']);
-		expect(readFileSync(join(to, A, 'subscriptions'), 'utf8')).toBe('B\n');
-	});
-
-	test.each([
-		control('../evil', { text: 'x' }),
-		control('/tmp/evil', { text: 'x' }),
-		control('a/../../evil', { text: 'x' }),
-		control('', { text: 'x' }),
-		control('a\0b', { text: 'x' }),
-		control('cur/evil', { text: 'x' }),
-		control('.Sent/new/evil', { text: 'x' }),
-		control('x'.repeat(300), { text: 'x' }),
-		control('link', { link: '/etc/passwd' }),
-		control('link', { link: '../../other/secret' }),
-		control('link', { link: 'a/../../../b' }),
-		control('link', { link: '' }),
-		control('content', { content: 'not base64!' }),
-		control('neither'),
-	])('$path ($link) is refused', (word) => {
-		const to = emptyFolder();
-		const run = write(join(to, 'to'), { folders: [folder('INBOX')], controls: [word, control('good', { text: '' })] });
-		expect(run.codes).toEqual(['restore-control-refused']);
-		expect(tree(to)).toEqual([`to/${A}/good`]);
-	});
-
-	test('are not written through a link, be it restored or there before', () => {
-		const to = emptyFolder();
-		const outside = emptyFolder();
-		mkdirSync(join(to, A), { recursive: true });
-		symlinkSync(outside, join(to, A, 'there'));
-		const run = write(to, {
-			folders: [folder('INBOX')],
-			controls: [control('there/x', { text: 'x' }), control('link', { link: 'cur' }), control('link/x', { text: 'x' })],
-		});
-		expect(run.codes).toEqual(['restore-control-kept', 'restore-control-kept']);
-		expect(tree(outside)).toEqual([]);
-		expect(readdirSync(join(to, A, 'cur'))).toEqual([]);
-	});
-
-	test('subscriptions are spelled anew for another layout', () => {
-		const to = emptyFolder();
-		const controls = [control('subscriptions', { text: 'INBOX\nA.v1&AC4-2\n&ANw-bung\n' })];
-		write(to, { folders: [folder('INBOX')], controls }, 'fs');
-		expect(readFileSync(join(to, A, 'subscriptions'), 'utf8')).toBe('V\t2\n\nINBOX\nA\tv1.2\n&ANw-bung\n');
-	});
-});
-
 describe.runIf(isRoot)('owners', () => {
 	test('come back when root restores', () => {
 		const to = emptyFolder();
-		write(to, {
+		writeMaildir(to, {
 			folders: [folder('INBOX', { owner: [5000, 5001] }), folder('Work', { dir: '.Work', owner: [5002, 5003] })],
 			controls: [control('subscriptions', { text: '', owner: [5004, 5005] }), control('link', { link: 'x', owner: [5004, 5005] })],
 			placements: [placed('one', { dir: 'cur' }), placed('two', { dir: 'cur', folder: 'Work', owner: [5006, 5007] })],
@@ -554,5 +319,5 @@ test('a folder that its owner may not write to is an error that says so', () => 
 	const to = emptyFolder();
 	writeFileSync(join(to, 'file'), '');
 	chmodSync(to, 0o700);
-	expect(() => write(join(to, 'file'), { placements: [placed('one')] })).toThrow(/^Cannot /);
+	expect(() => writeMaildir(join(to, 'file'), { placements: [placed('one')] })).toThrow(/^Cannot /);
 });

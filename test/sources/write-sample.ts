@@ -13,7 +13,7 @@ import {
 	parseFolderName,
 	parseMessageId,
 } from '../../src/domain/index.ts';
-import { type AccountMail, type AccountPlan, type MailboxWriter, openMessageWriter } from '../../src/sources/index.ts';
+import { type AccountMail, type AccountPlan, type MailboxWriter, maildirWriter, openMessageWriter } from '../../src/sources/index.ts';
 
 export const ALICE = parseAccountName('alice@example.org');
 export const ACCOUNT: AccountWord = { type: 'account', account: ALICE, source: 'maildir:/mail', layout: 'maildir++' };
@@ -96,4 +96,13 @@ export function tree(path: string): string[] {
 		.filter((entry) => !entry.isDirectory())
 		.map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1))
 		.sort();
+}
+
+/** Writes what mail() makes of `what` as a Maildir. */
+export function writeMaildir(
+	to: string,
+	what: Parameters<typeof mail>[0],
+	layout: 'maildir++' | 'fs' = 'maildir++',
+): ReturnType<typeof writeAll> {
+	return writeAll(maildirWriter({ to, layout }), mail(what));
 }

@@ -38,8 +38,8 @@ export interface EventfulNight extends Night {
 	remove(): void;
 }
 
-/** In memory where the machine has such a place: hundreds of packs wait for the disk otherwise. */
-function fastFolder(): string {
+/** A new folder, in memory where the machine has such a place: hundreds of packs wait for the disk otherwise. */
+export function fastFolder(): string {
 	return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'mailseal-night-'));
 }
 

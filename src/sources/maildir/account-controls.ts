@@ -22,7 +22,10 @@ export function readAccountControls(root: string): ControlSet {
 		set.addTree('sieve', under(place, 'sieve'), isScript);
 	}
 	const top = diskDirectory(root);
-	for (const name of [...FILES, ...uidValidityFiles(top)]) set.add(name, under(top, name));
+	for (const name of FILES) set.add(name, under(top, name));
+	const uidValidity = uidValidityFiles(top);
+	for (const name of uidValidity ?? []) set.add(name, under(top, name));
+	if (uidValidity === null) set.leaveOutDirectory({ path: '', place: top }, 'the directory cannot be read, permission denied');
 	return set;
 }
 
@@ -41,7 +44,7 @@ export function controlSignature(root: string, now: number): string {
 		for (const file of listTree('sieve', under(place, 'sieve'), isScript).files) see(file.path, file.place);
 	}
 	const top = diskDirectory(root);
-	for (const name of [...FILES, ...uidValidityFiles(top)]) see(name, under(top, name));
+	for (const name of [...FILES, ...(uidValidityFiles(top) ?? [])]) see(name, under(top, name));
 	const recent = isRacy(stats, now) ? `,racy@${now}` : '';
 	return names.join(',') + recent;
 }
@@ -56,6 +59,11 @@ function scriptPlaces(root: string): readonly DiskPath[] {
 	return MAILDIR_NAMES.includes(basename(root)) ? [diskDirectory(dirname(root)), top] : [top];
 }
 
-function uidValidityFiles(top: DiskPath): readonly string[] {
-	return (listEntries(top) ?? []).map((entry) => entry.name.toString('latin1')).filter((name) => UID_VALIDITY.test(name));
+/** Null where permission is denied. */
+function uidValidityFiles(top: DiskPath): readonly string[] | null {
+	return (
+		listEntries(top)
+			?.map((entry) => entry.name.toString('latin1'))
+			.filter((name) => UID_VALIDITY.test(name)) ?? null
+	);
 }

@@ -19,15 +19,18 @@ export interface FolderTables {
 	readonly index: IndexKeywords | null;
 	readonly facts: Pick<FolderFacts, 'uidValidity' | 'uidNext' | 'uidlist'>;
 	readonly findings: readonly Finding[];
-	/** True where something could not be read. */
-	readonly skipped: boolean;
+	/** False where the uidlist is there but could not be read in full. */
+	readonly uidsComplete: boolean;
+	/** False where the table or the index of keywords is there but could not be read. */
+	readonly keywordsComplete: boolean;
 }
 
 export function readFolderTables(directory: DiskPath): FolderTables {
-	const findings: Finding[] = [];
-	const uidlist = readUidlist(directory, findings);
-	const keywords = readKeywordTable(directory, findings);
-	const index = isFull(keywords) ? readIndexKeywords(directory, keywords, findings) : null;
+	const aboutUids: Finding[] = [];
+	const aboutKeywords: Finding[] = [];
+	const uidlist = readUidlist(directory, aboutUids);
+	const keywords = readKeywordTable(directory, aboutKeywords);
+	const index = isFull(keywords) ? readIndexKeywords(directory, keywords, aboutKeywords) : null;
 	return {
 		uidlist,
 		keywords,
@@ -37,12 +40,13 @@ export function readFolderTables(directory: DiskPath): FolderTables {
 			...(uidlist?.uidNext === undefined ? {} : { uidNext: uidlist.uidNext }),
 			...(uidlist === null || uidlist.fields === '' ? {} : { uidlist: uidlist.fields }),
 		},
-		findings,
-		skipped: findings.length > 0,
+		findings: [...aboutUids, ...aboutKeywords],
+		uidsComplete: aboutUids.length === 0,
+		keywordsComplete: aboutKeywords.length === 0,
 	};
 }
 
-/** Dovecot's where there is one, else Courier's. */
+/** Dovecot's where there is one, else Courier's; never Courier's uids where Dovecot's are there but cannot be read. */
 function readUidlist(directory: DiskPath, findings: Finding[]): Uidlist | null {
 	for (const name of ['dovecot-uidlist', 'courierimapuiddb']) {
 		const path = under(directory, name);
@@ -50,14 +54,14 @@ function readUidlist(directory: DiskPath, findings: Finding[]): Uidlist | null {
 		if (file.kind === 'absent') continue;
 		if (file.kind !== 'file') {
 			findings.push(unusable(path, file.kind === 'link' ? 'it is a symbolic link' : file.finding.text));
-			continue;
+			return null;
 		}
 		// Dovecot makes the file empty and fills it later.
 		if (file.bytes.length === 0) continue;
 		const uidlist = parseUidlist(file.bytes);
 		if (uidlist === null) {
 			findings.push(unusable(path, 'its first line is of no known version'));
-			continue;
+			return null;
 		}
 		if (uidlist.badLines > 0) findings.push(unusable(path, `${uidlist.badLines} of its lines cannot be read`));
 		return uidlist;

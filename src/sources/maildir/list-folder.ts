@@ -37,7 +37,8 @@ export function listFolder(place: FolderPlace, now: () => number): FolderListing
 	const after = statFolder(directory, began);
 	if (after === undefined) throw gone(directory);
 	const complete = checkMiddles(directory, after, findings);
-	const isSure = stable && complete && !after.racy && after.signature === before.signature && !tables.skipped && !controls.skipped;
+	const tablesComplete = tables.uidsComplete && tables.keywordsComplete;
+	const isSure = stable && complete && !after.racy && after.signature === before.signature && tablesComplete && !controls.skipped;
 	return {
 		facts: { dir: place.dir, ...tables.facts, ...after.facts },
 		placements,
@@ -45,6 +46,9 @@ export function listFolder(place: FolderPlace, now: () => number): FolderListing
 		findings,
 		signature: isSure ? after.signature : null,
 		complete,
+		tablesComplete,
+		// Which index files are kept depends on the keywords.
+		controlsComplete: controls.complete && tables.keywordsComplete,
 	};
 }
 

@@ -1,5 +1,6 @@
 import type { AccountName } from '../../domain/index.ts';
 import type {
+	AccountControls,
 	AccountList,
 	AccountLook,
 	FolderListing,
@@ -68,9 +69,9 @@ class MaildirSource implements MailSource {
 		};
 	}
 
-	async controls(account: SourceAccount) {
-		const { controls, findings } = readAccountControls(account.root);
-		return { controls, findings };
+	async controls(account: SourceAccount): Promise<AccountControls> {
+		const { controls, findings, complete } = readAccountControls(account.root);
+		return { controls, findings, complete };
 	}
 
 	async listFolder(account: SourceAccount, folder: FolderLook): Promise<FolderListing> {

@@ -1,5 +1,16 @@
 import { isUtf8 } from 'node:buffer';
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
+import {
+	type BigIntStats,
+	closeSync,
+	constants,
+	fstatSync,
+	lstatSync,
+	openSync,
+	readlinkSync,
+	readSync,
+	type Stats,
+	statSync,
+} from 'node:fs';
 import { type Finding, systemCode } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import { type DiskPath, shownPath } from './disk-name.ts';
@@ -11,6 +22,8 @@ export type SmallFile =
 	| { readonly kind: 'file'; readonly bytes: Buffer; readonly stat: BigIntStats }
 	| { readonly kind: 'link'; readonly target: string; readonly stat: BigIntStats }
 	| { readonly kind: 'skipped'; readonly finding: Finding };
+
+const CHANGED = 'it changed while it was read';
 
 /** lstat, undefined where there is nothing; other failures are MailsealErrors. */
 export function look(path: DiskPath): BigIntStats | undefined {
@@ -70,13 +83,14 @@ export function readUpTo(descriptor: number, length: number): Buffer {
 function readLink(path: DiskPath): SmallFile {
 	const stat = look(path);
 	if (stat === undefined) return { kind: 'absent' };
-	if (!stat.isSymbolicLink()) return skipped(path, 'control-not-a-file', 'it changed while it was read');
+	if (!stat.isSymbolicLink()) return skipped(path, 'control-not-a-file', CHANGED);
 	try {
 		const target = readlinkSync(path, 'buffer');
 		if (!isUtf8(target)) return skipped(path, 'control-not-a-file', 'it is a symbolic link whose text is not UTF-8');
 		return { kind: 'link', target: target.toString('utf8'), stat };
 	} catch (error) {
-		if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EINVAL') return { kind: 'absent' };
+		if (systemCode(error) === 'ENOENT') return { kind: 'absent' };
+		if (systemCode(error) === 'EINVAL') return skipped(path, 'control-not-a-file', CHANGED);
 		throw asMailsealError(error, 'read', shownPath(path));
 	}
 }
@@ -110,11 +124,20 @@ export function kindOf(path: DiskPath): 'absent' | 'directory' | 'link' | 'file'
 
 /** True where a path ends at a directory, symbolic links followed; nothing is read there. */
 export function leadsToDirectory(path: DiskPath): boolean {
+	return endOf(path)?.isDirectory() === true;
+}
+
+/** True where a path is seen to end at something that is no directory, symbolic links followed. */
+export function leadsToFile(path: DiskPath): boolean {
+	return endOf(path)?.isDirectory() === false;
+}
+
+function endOf(path: DiskPath): Stats | undefined {
 	try {
-		return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+		return statSync(path, { throwIfNoEntry: false });
 	} catch (error) {
 		const code = systemCode(error);
-		if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'EACCES' || code === 'EPERM') return false;
+		if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'EACCES' || code === 'EPERM') return undefined;
 		throw asMailsealError(error, 'look at', shownPath(path));
 	}
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { acquireLock } from '../../../src/platform/index.ts';
 import { builtFile } from '../../support/build-program.ts';
-import { callerOf, expectWhole, openFolder, type PackSaid } from '../../support/call-program.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
+import { callerOf, expectWhole, openFolder, type PackSaid } from '../../support/program.ts';
 
 const program = builtFile('src/cli/bin.ts');
 

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRange } from '../../../src/archive/range.ts';
 import { openBundle } from '../../../src/bundle/index.ts';
 import { builtFile } from '../../support/build-program.ts';
-import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid, type VerifySaid } from '../../support/call-program.ts';
 import { bundlesOf, snapshotsOf } from '../../support/eventful-night.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore, noisyMail } from '../../support/mail-store.ts';
+import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid, type VerifySaid } from '../../support/program.ts';
 import { readTreeState } from '../../support/tree-state.ts';
 
 const program = builtFile('src/cli/bin.ts');

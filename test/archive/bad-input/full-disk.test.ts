@@ -2,8 +2,8 @@ import { statfsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { builtFile } from '../../support/build-program.ts';
-import { type Caller, callerOf, expectWhole, openFolder, type PackSaid } from '../../support/call-program.ts';
 import { DAY, DAY_ZERO, makeMailStore, noisyMail } from '../../support/mail-store.ts';
+import { type Caller, callerOf, expectWhole, openFolder, type PackSaid } from '../../support/program.ts';
 import { canMount, smallDisk } from '../../support/small-disk.ts';
 import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
 

@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync, unlinkSync, utimesSync } fr
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { builtFile } from '../../support/build-program.ts';
-import { callerOf, expectWhole, openFolder, type PackSaid } from '../../support/call-program.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
+import { callerOf, expectWhole, openFolder, type PackSaid } from '../../support/program.ts';
 import { readTreeState } from '../../support/tree-state.ts';
 
 const program = builtFile('src/cli/bin.ts');

@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { builtFile } from '../../support/build-program.ts';
-import { callerOf, openFolder, type PackSaid } from '../../support/call-program.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
+import { callerOf, openFolder, type PackSaid } from '../../support/program.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;

@@ -3,8 +3,8 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, sym
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { builtFile } from '../../support/build-program.ts';
-import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid, type Told } from '../../support/call-program.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
+import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid, type Told } from '../../support/program.ts';
 
 const program = builtFile('src/cli/bin.ts');
 

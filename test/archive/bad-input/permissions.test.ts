@@ -3,8 +3,8 @@ import { chmodSync, chownSync, existsSync, readdirSync, utimesSync } from 'node:
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { builtFile, NODE_PATH } from '../../support/build-program.ts';
-import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid } from '../../support/call-program.ts';
 import { DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
+import { type Caller, callerOf, codesOf, expectWhole, openFolder, type PackSaid } from '../../support/program.ts';
 import { readTreeState } from '../../support/tree-state.ts';
 
 const NOBODY = 65534;

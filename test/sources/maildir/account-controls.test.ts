@@ -42,7 +42,9 @@ describe('controls()', () => {
 		mkdirSync(join(opened.root, '..', '..', 'other'));
 		writeFileSync(join(opened.root, '..', '..', 'other', 'secret.sieve'), 'x');
 		symlinkSync('../other', join(dirname(opened.root), 'sieve'));
-		expect(await opened.source.controls(opened.account)).toEqual({ controls: [], findings: [] });
+		const { controls, findings, complete } = await opened.source.controls(opened.account);
+		expect({ controls, complete }).toEqual({ controls: [], complete: false });
+		expect(findings).toMatchObject([{ code: 'control-left-out', severity: 'note', subject: join(dirname(opened.root), 'sieve') }]);
 	});
 
 	test('say which of two scripts of one name is left out, without asking for attention', async () => {

@@ -1,0 +1,161 @@
+import type { Catalog, KnownFolder, KnownPlacement } from '../catalog/index.ts';
+import {
+	type AccountName,
+	type ControlWord,
+	type FolderName,
+	type FolderWord,
+	formatInstant,
+	type PlacedWord,
+	type Word,
+} from '../domain/index.ts';
+import type { ControlFile, FolderListing, FolderLook, ListedPlacement, MailSource } from '../sources/index.ts';
+import type { NewPlacement, ScannedFolder } from './scan.ts';
+
+/** What a listed folder says that the catalog does not. */
+export interface FolderNews {
+	readonly words: readonly Word[];
+	readonly folder: ScannedFolder;
+}
+
+/** Compares a listing with what the catalog knows of the folder. */
+export function compareFolder(options: {
+	readonly account: AccountName;
+	readonly look: FolderLook;
+	readonly listing: FolderListing;
+	readonly before: KnownFolder | null;
+	readonly source: MailSource;
+	readonly catalog: Catalog;
+	readonly now: number;
+	readonly rescan: boolean;
+}): FolderNews {
+	const { account, look, listing, before, source, catalog, now, rescan } = options;
+	const { folder } = look;
+	const words: Word[] = [];
+	const added: NewPlacement[] = [];
+	const facts = listing.tablesComplete || before?.word == null ? listing.facts : keepUids(listing.facts, before.word);
+	const word: FolderWord = { type: 'folder', account, folder, ...facts };
+	if (before === null || !sameFolder(before.word, word)) words.push(word);
+	const controls = before === null ? new Map<string, ControlWord>() : catalog.pack.controls(account, folder);
+	words.push(...controlNews(listing.controls, { account, folder, known: controls, complete: listing.controlsComplete }));
+	const known = before === null ? new Map<string, KnownPlacement>() : catalog.pack.placements(account, before);
+	const doubled = doubledKeys(known.keys());
+	for (const [key, found] of listing.placements) {
+		const old = known.get(key);
+		known.delete(key);
+		const listed = listing.tablesComplete || old === undefined ? found : keepTables(found, old.word);
+		// Two files had one base name: the key may now stand for the other's bytes, so they are read again.
+		const trusted = old !== undefined && !rescan && listed.ambiguous !== true && !doubled.has(key);
+		if (!trusted) {
+			// What is gone already is looked for again when it is read.
+			const { date, size } = source.measure(listed.path) ?? { date: now, size: 0 };
+			added.push({ listed, date, size, known: old?.word ?? null });
+			continue;
+		}
+		const changed = changedWord(old.word, listed, now);
+		if (changed !== null) words.push(changed);
+	}
+	if (listing.complete) for (const key of known.keys()) words.push({ type: 'removed', account, folder, key });
+	return { words, folder: { account, folder, look, facts, added, signature: listing.signature } };
+}
+
+/** Keys that stood beside another file of the same base name: such a file has its whole name as key, with a colon behind the base. */
+function doubledKeys(keys: Iterable<string>): Set<string> {
+	const doubled = new Set<string>();
+	for (const key of keys) {
+		// A name that starts with a colon is its own base.
+		const colon = key.indexOf(':', 1);
+		if (colon > 0) doubled.add(key.slice(0, colon));
+	}
+	return doubled;
+}
+
+/** A table of uids that cannot be read says nothing: what is known of them stays. */
+function keepUids(facts: FolderListing['facts'], before: FolderWord): FolderListing['facts'] {
+	const { uidValidity: _validity, uidNext: _next, uidlist: _rest, ...others } = facts;
+	const { uidValidity, uidNext, uidlist } = before;
+	return {
+		...others,
+		...(uidValidity === undefined ? {} : { uidValidity }),
+		...(uidNext === undefined ? {} : { uidNext }),
+		...(uidlist === undefined ? {} : { uidlist }),
+	};
+}
+
+function keepTables(listed: ListedPlacement, old: PlacedWord): ListedPlacement {
+	const { uid: _uid, uidlist: _uidlist, ...others } = listed;
+	return {
+		...others,
+		keywords: old.keywords,
+		...(old.uid === undefined ? {} : { uid: old.uid }),
+		...(old.uidlist === undefined ? {} : { uidlist: old.uidlist }),
+	};
+}
+
+/** The word that says how a known placement changed, or null where it did not. */
+export function changedWord(old: PlacedWord, listed: ListedPlacement, now: number): PlacedWord | null {
+	const sameState = sameList(old.flags, listed.flags) && sameList(old.keywords, listed.keywords);
+	const sameName = old.dir === listed.dir && (old.info ?? '') === (listed.info ?? '');
+	if (sameState && sameName && old.uid === listed.uid && (old.uidlist ?? '') === (listed.uidlist ?? '')) return null;
+	const { uid: _uid, dir: _dir, info: _info, uidlist: _uidlist, ...kept } = old;
+	return {
+		...kept,
+		...placedState(listed),
+		...(sameState ? {} : { since: formatInstant(now) }),
+	};
+}
+
+/** The part of a placed word that a listing alone gives. */
+export function placedState(listed: ListedPlacement): Pick<PlacedWord, 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'> {
+	return {
+		flags: listed.flags,
+		keywords: listed.keywords,
+		...(listed.uid === undefined ? {} : { uid: listed.uid }),
+		...(listed.dir === undefined ? {} : { dir: listed.dir }),
+		...(listed.info === undefined || listed.info === '' ? {} : { info: listed.info }),
+		...(listed.uidlist === undefined || listed.uidlist === '' ? {} : { uidlist: listed.uidlist }),
+	};
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+	return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+function sameFolder(a: FolderWord | null, b: FolderWord): boolean {
+	return (
+		a !== null &&
+		a.dir === b.dir &&
+		a.uidValidity === b.uidValidity &&
+		a.uidNext === b.uidNext &&
+		a.uidlist === b.uidlist &&
+		a.mode === b.mode &&
+		a.owner?.[0] === b.owner?.[0] &&
+		a.owner?.[1] === b.owner?.[1]
+	);
+}
+
+/** Words about control files that are new, changed or gone; none counts as gone where not all could be looked at. */
+export function controlNews(
+	controls: readonly ControlFile[],
+	{
+		account,
+		folder,
+		known,
+		complete,
+	}: { account: AccountName; folder: FolderName | ''; known: Map<string, ControlWord>; complete: boolean },
+): Word[] {
+	const words: Word[] = [];
+	const place = folder === '' ? {} : { folder };
+	for (const control of controls) {
+		const old = known.get(control.path);
+		known.delete(control.path);
+		const word: ControlWord = { type: 'control', account, ...place, ...control };
+		const { type: _a, account: _b, folder: _c, ...before } = old ?? word;
+		if (old === undefined || JSON.stringify(sorted(before)) !== JSON.stringify(sorted(control))) words.push(word);
+	}
+	if (complete) for (const path of known.keys()) words.push({ type: 'control-removed', account, ...place, path });
+	return words;
+}
+
+function sorted(value: object): [string, unknown][] {
+	return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,241 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { ListRequest, PackRequest, VerifyRequest } from '../../src/archive/index.ts';
+import { main } from '../../src/cli/main.ts';
+import { type Finding, MailsealError } from '../../src/domain/index.ts';
+import { recordIo } from '../support/recorded-io.ts';
+import { call, DAY, finding, id, services, snapshot } from './call-main.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'mailseal-cli-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** A pack that keeps the request it got. */
+function recordPack(findings: readonly Finding[] = []) {
+	const requests: PackRequest[] = [];
+	const load = services({
+		async pack(_archive, request) {
+			requests.push(request);
+			const result = {
+				snapshot,
+				parent: null,
+				accounts: 1,
+				messages: { total: 1, added: 1, changed: 0, removed: 0 },
+				sealed: { confirmed: 0, new: 0, newBytes: 0, rewrittenBytes: 0 },
+				volatile: { bundles: 1, bytes: 1000, newBytes: 1000 },
+				attachments: { total: 0, new: 0, sharedBytes: 0 },
+				scan: { folders: 1, foldersRead: 1, filesRead: 1, bytesRead: 10 },
+				seconds: 0.1,
+			};
+			return { result, findings };
+		},
+	});
+	return { load, requests };
+}
+
+describe('pack', () => {
+	const config = join(scratch, 'mailseal.toml');
+	writeFileSync(
+		config,
+		'sources = ["maildir:/m", { source = "/n", account = "n@example.org" }]\ncompress = false\n' +
+			'[policy]\nquiet-period = "14d"\nnever = ["Spam"]\n[bundle]\ntarget = "1MiB"\n',
+	);
+
+	it('goes by the defaults where nothing else is said', async () => {
+		const { load, requests } = recordPack();
+		const { code, out } = await call(['pack', 'Maildir'], load);
+		expect(code).toBe(0);
+		expect(out.trimEnd().split('\n').at(-1)).toBe(
+			'0 sealed bundles confirmed, 0 new (0 bytes), volatile 1.0 kB, 0 sealed bytes rewritten, 0.1 s',
+		);
+		expect(requests[0]).toMatchObject({
+			policy: { quietPeriod: 30 * DAY, unreadPeriod: 90 * DAY, never: ['Trash', 'Junk', 'Drafts'] },
+			bundles: { target: 64 * 1024 ** 2, max: 96 * 1024 ** 2, linger: 30 * DAY, compress: true },
+			now: Date.UTC(2026, 10, 23, 2, 15),
+			rescan: false,
+			allowMassRemoval: false,
+			dryRun: false,
+		});
+		expect(requests[0]?.sources.map(({ spec }) => spec)).toEqual(['/nowhere/here/Maildir']);
+	});
+
+	it('goes by the config file, and takes its sources where none is given', async () => {
+		const { load, requests } = recordPack();
+		await call(['pack', '--config', config], load);
+		expect(requests[0]).toMatchObject({
+			policy: { quietPeriod: 14 * DAY, unreadPeriod: 90 * DAY, never: ['Spam'] },
+			bundles: { target: 1024 ** 2, linger: 30 * DAY, compress: false },
+		});
+		expect(requests[0]?.sources.map(({ spec }) => spec)).toEqual(['maildir:/m', '/n as n@example.org']);
+	});
+
+	it('goes by its options before all', async () => {
+		const { load, requests } = recordPack();
+		const options = '--quiet-period 1d --unread-period 2d --never A --never B/C --bundle-target 200MiB --linger 3d --no-compress';
+		const more = '--now 2026-12-24 --rescan --allow-mass-removal --dry-run --account alice';
+		await call(['pack', '--config', config, ...options.split(' '), ...more.split(' '), '/x'], load);
+		expect(requests[0]).toMatchObject({
+			policy: { quietPeriod: DAY, unreadPeriod: 2 * DAY, never: ['A', 'B/C'] },
+			bundles: { target: 200 * 1024 ** 2, max: 300 * 1024 ** 2, linger: 3 * DAY, compress: false },
+			now: Date.UTC(2026, 11, 24),
+			rescan: true,
+			allowMassRemoval: true,
+			dryRun: true,
+		});
+		expect(requests[0]?.sources.map(({ spec }) => spec)).toEqual(['/x as alice']);
+	});
+
+	it('ends with 1 and tells findings on standard error', async () => {
+		const { code, out, err } = await call(['pack', '/m'], recordPack([finding]).load);
+		expect(code).toBe(1);
+		expect(err).toBe('warning: a/INBOX/1: permission denied [message-unreadable]\n');
+		expect(out).not.toContain('permission');
+	});
+
+	it('ends with 0 where all findings are notes', async () => {
+		expect((await call(['pack', '/m'], recordPack([{ ...finding, severity: 'note' }]).load)).code).toBe(0);
+	});
+
+	it('prints nothing but one JSON object with --json, wherever the option stands', async () => {
+		for (const args of [
+			['--json', 'pack', '/m'],
+			['pack', '/m', '--json'],
+		]) {
+			const { code, out, err } = await call(args, recordPack([finding]).load);
+			expect({ code, err }).toEqual({ code: 1, err: '' });
+			const value = JSON.parse(out);
+			expect(value).toMatchObject({ mailseal: 1, command: 'pack', result: { snapshot, messages: { total: 1 } } });
+			expect(value.findings).toEqual([{ ...finding, hint: null }]);
+		}
+	});
+});
+
+describe('ls and search', () => {
+	function recordList(more: boolean) {
+		const requests: ListRequest[] = [];
+		const load = services({
+			async listAccounts(_archive, request) {
+				requests.push(request);
+				return { result: { rows: [], more }, findings: [] };
+			},
+		});
+		return { load, requests };
+	}
+
+	it('limit rows on a terminal only, and say that more exist', async () => {
+		const terminal = recordList(true);
+		const { err } = await call(['ls', 'accounts'], terminal.load, recordIo({ terminal: true }));
+		expect(terminal.requests[0]?.limit).toBe(1000);
+		expect(err).toBe('more than these 0 exist; --limit COUNT shows more\n');
+		const pipe = recordList(false);
+		await call(['ls', 'accounts'], pipe.load);
+		await call(['ls', 'accounts', '--json'], pipe.load, recordIo({ terminal: true }));
+		await call(['ls', 'accounts', '--limit', '5', '--account', 'a', '--folder', 'B/C', '--at', '3d'], pipe.load);
+		expect(pipe.requests.map(({ limit }) => limit)).toEqual([undefined, undefined, 5]);
+		expect(pipe.requests[2]).toMatchObject({ account: 'a', folder: 'B/C', at: '3d' });
+	});
+});
+
+describe('extract', () => {
+	const bytes = Buffer.from('Subject: \u001b[2J\r\n\r\n\u0000\ufffd', 'utf8');
+	const load = services({
+		async extract(_archive, reference) {
+			if (reference === 'missing1') throw new MailsealError('not-found', 'Cannot find message "missing1"', { hint: 'search for it' });
+			return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes.subarray(0, 5), bytes.subarray(5)] };
+		},
+	});
+
+	it('writes the exact bytes into a pipe', async () => {
+		const io = recordIo();
+		expect(await main(['extract', 'be9d587d'], io, load)).toBe(0);
+		expect(io.stdout.bytes().equals(bytes)).toBe(true);
+	});
+
+	it('takes the message as of a moment', async () => {
+		let asked: object | undefined;
+		const given = services({
+			async extract(_archive, _reference, options) {
+				asked = options;
+				return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes] };
+			},
+		});
+		expect((await call(['extract', '--at', '3d', 'be9d587d'], given)).code).toBe(0);
+		expect(asked).toMatchObject({ at: '3d' });
+	});
+
+	it('never sends an escape sequence to a terminal', async () => {
+		const { out } = await call(['extract', 'be9d587d'], load, recordIo({ terminal: true }));
+		expect(out).toBe('Subject: \\x1b[2J\n\n\\x00\ufffd');
+	});
+
+	it('ends with 3 where there is no such message', async () => {
+		const { code, out, err } = await call(['extract', 'missing1'], load);
+		expect({ code, out, err }).toEqual({ code: 3, out: '', err: 'mailseal: Cannot find message "missing1"\n  search for it\n' });
+	});
+
+	it('goes on to the other messages, and tells the missing one', async () => {
+		const folder = join(scratch, 'several');
+		const { code, out, err } = await call(['extract', '-o', folder, 'missing1', 'be9d587d'], load);
+		expect(code).toBe(3);
+		expect(err).toContain('error: missing1: Cannot find message "missing1"; search for it [not-found]');
+		expect(out).toBe(`${join(folder, `${id}.eml`)}\n`);
+		expect(readdirSync(folder)).toEqual([`${id}.eml`]);
+		expect(readFileSync(join(folder, `${id}.eml`)).equals(bytes)).toBe(true);
+	});
+
+	it('never overwrites a file', async () => {
+		const folder = join(scratch, 'taken');
+		await call(['extract', '-o', folder, 'be9d587d'], load);
+		writeFileSync(join(folder, `${id}.eml`), 'mine', { mode: 0o600 });
+		const { code, err } = await call(['extract', '-o', folder, 'be9d587d'], load);
+		expect(code).toBe(2);
+		expect(err).toContain('a file of that name is there already, with other bytes');
+		expect(readFileSync(join(folder, `${id}.eml`), 'utf8')).toBe('mine');
+	});
+
+	it('stops quietly when the reader of its output goes', async () => {
+		const io = recordIo();
+		io.stdout.hangUp();
+		expect(await main(['extract', 'be9d587d'], io, load)).toBe(0);
+		expect(io.stderr.text()).toBe('');
+	});
+});
+
+describe('verify', () => {
+	function verifying(damaged: readonly string[], findings: readonly Finding[]) {
+		const requests: VerifyRequest[] = [];
+		const load = services({
+			async verify(_archive, request) {
+				requests.push(request);
+				const result = { mode: request.mode, snapshots: 1, bundles: 1, messages: 1, bytes: 1, damaged, missing: [], seconds: 0 };
+				return { result, findings };
+			},
+		});
+		return { load, requests };
+	}
+
+	it('ends with 5 where something is damaged, 1 for other findings, 0 for none', async () => {
+		expect((await call(['verify'], verifying(['x'], [finding]).load)).code).toBe(5);
+		expect((await call(['verify'], verifying([], [finding]).load)).code).toBe(1);
+		expect((await call(['verify'], verifying([], []).load)).code).toBe(0);
+	});
+
+	it('prints its findings as its result', async () => {
+		const { out, err } = await call(['verify'], verifying([], [finding]).load);
+		expect(out).toContain('warning: a/INBOX/1');
+		expect(err).toBe('');
+	});
+
+	it('knows its modes', async () => {
+		const { load, requests } = verifying([], []);
+		for (const args of [[], ['--quick'], ['--full'], ['--deep'], ['--sample', '1/30']]) await call(['verify', ...args], load);
+		expect(requests.map(({ mode, sample }) => [mode, sample])).toEqual([
+			['full', undefined],
+			['quick', undefined],
+			['full', undefined],
+			['deep', undefined],
+			['sample', 30],
+		]);
+	});
+});
