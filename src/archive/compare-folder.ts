@@ -58,13 +58,15 @@ export function compareFolder(options: {
 	return { words, folder: { account, folder, look, facts, added, signature: listing.signature } };
 }
 
-/** Keys that stood beside another file of the same base name: such a file has its whole name as key, with a colon behind the base. */
+/** Keys that stood beside another file of the same base name: such a file has its whole name as key, or the base with colons behind it. */
 function doubledKeys(keys: Iterable<string>): Set<string> {
 	const doubled = new Set<string>();
 	for (const key of keys) {
-		// A name that starts with a colon is its own base.
-		const colon = key.indexOf(':', 1);
+		const colon = key.indexOf(':');
 		if (colon > 0) doubled.add(key.slice(0, colon));
+		if (colon !== 0) continue;
+		// A name that starts with a colon is its own base, whatever colons are in it.
+		for (let end = key.length; key[end - 1] === ':'; end--) doubled.add(key.slice(0, end - 1));
 	}
 	return doubled;
 }

@@ -81,6 +81,8 @@ function create({ dir, files, now }: OpenArchiveOptions): void {
 	const names = listNames(dir).filter(
 		(name) => name !== LOCK_FILE && name !== 'README.txt' && name !== 'recover.py' && !name.startsWith('.tmp-'),
 	);
+	// Another mailseal may have made it in the meantime.
+	if (names.includes(HEAD_FILE)) return;
 	if (names.length > 0) {
 		throw new MailsealError('usage', `Cannot make an archive in "${dir}": the folder is not empty (it holds "${names[0]}")`, {
 			hint: 'name an empty or a new folder',

@@ -84,7 +84,14 @@ export function openFiles(hooks: FileHooks = {}): Files {
 		if (existsSync(path)) return;
 		const parent = dirname(path);
 		makeFolder(parent);
-		run('make-folder', path, () => mkdirSync(path, { mode: 0o700 }));
+		run('make-folder', path, () => {
+			try {
+				mkdirSync(path, { mode: 0o700 });
+			} catch (error) {
+				// Another process may make the same folder at the same time.
+				if (systemCode(error) !== 'EEXIST') throw error;
+			}
+		});
 		syncFolder(parent);
 	}
 

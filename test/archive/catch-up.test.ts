@@ -1,8 +1,10 @@
 import { cpSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { reindex } from '../../src/archive/index.ts';
+import { SILENT } from '../../src/domain/index.ts';
 import type { FileHooks } from '../../src/platform/index.ts';
-import { bundleNames, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { archiveAt, bundleNames, never, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
 import { makeMaildir, settle } from '../support/maildir.ts';
 import { compareTreeStates, readTreeState } from '../support/tree-state.ts';
 
@@ -74,7 +76,7 @@ test('a catalog that missed a commit seals later what one that saw it would have
 	expect(bundleNames(cut, 'sealed')).toEqual(bundleNames(whole, 'sealed'));
 });
 
-test('an archive goes on from an older snapshot when the newest was moved out of it', async () => {
+test('an archive goes on from an older snapshot when the newest was moved out of it and a reindex was asked for', async () => {
 	const { root, spec } = makeStore();
 	const archive = join(temporaryFolder(), 'archive');
 	deliver(root, [1, 2], NOW - DAY);
@@ -85,6 +87,7 @@ test('an archive goes on from an older snapshot when the newest was moved out of
 	const { result } = await packOnce(archive, spec, { now: NOW + DAY });
 	const name = String(result.snapshot);
 	renameSync(join(archive, 'snapshots', '2026', `${name}.json`), join(temporaryFolder(), 'moved'));
+	await reindex(archiveAt(archive), { progress: SILENT, signal: never });
 	const to = temporaryFolder();
 	await restoreOnce(archive, to);
 	expect(compareTreeStates(before, readTreeState(to))).toEqual([]);

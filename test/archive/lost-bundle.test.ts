@@ -35,7 +35,7 @@ async function makePlace() {
 			store.put(`${account}/INBOX/${night}.old:2,S`, { at: DAY_ZERO - 100 * DAY });
 		}
 		const sources = [anna, bert].map((store) => openMaildirSource(store.spec));
-		await packOnce(archive, '', { sources, now: DAY_ZERO + night * DAY, bundles: { linger: 0 } });
+		await packOnce(archive, anna.spec, { sources, now: DAY_ZERO + night * DAY, bundles: { linger: 0 } });
 	}
 	const named = bundlesOf(archive, String(snapshotsOf(archive).at(-1)));
 	const path = (ref: { kind: string; id: string }): string => join(archive, 'bundles', ref.kind, ref.id.slice(0, 2), `${ref.id}.zip`);
@@ -145,7 +145,7 @@ test('a pack whose bundle lies there already, damaged, puts the right one in its
 			return source.accounts(signal);
 		},
 	});
-	expect(await packOnce(second, '', { sources: [planted], now: DAY_ZERO })).toMatchObject({ findings: [] });
+	expect(await packOnce(second, store.spec, { sources: [planted], now: DAY_ZERO })).toMatchObject({ findings: [] });
 	for (const path of bundles) {
 		expect(existsSync(join(second, 'bundles', path)), path).toBe(true);
 		expect(readFileSync(join(second, 'bundles', path))).toEqual(readFileSync(join(first, 'bundles', path)));
