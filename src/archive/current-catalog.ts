@@ -100,6 +100,8 @@ function openExisting(archive: Archive, kind: 'file' | 'copy' = archive.writable
 	if (!existsSync(path)) return null;
 	// A run that was cut off left the newest lines beside the file, where a copy does not see them.
 	if (kind === 'copy' && hasBytes(`${path}-wal`)) return null;
+	// An empty file is no catalog, but SQLite would make one of it that knows of nothing.
+	if (!hasBytes(path) && !hasBytes(`${path}-wal`)) return null;
 	try {
 		return openCatalog({ kind, path });
 	} catch (error) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -115,6 +115,7 @@ describe.each([
 it.each([
 	['gone', (path: string) => rmSync(path)],
 	['of another version', setVersion],
+	['empty', (path: string) => truncateSync(path)],
 ])('an archive without snapshots whose catalog is %s is refused, and nothing is deleted', async (_what, harm) => {
 	const place = await makePlace();
 	const bundles = bundlesIn(place);

@@ -96,20 +96,25 @@ test('the night that is broken seals mail, writes several volatile bundles and f
 	expect(snapshotsOf(archive).at(-2)).toBe(night.snapshotBefore);
 });
 
-test.each(['before', 'after'] as const)('a pack loses nothing whichever file operation fails, the fault coming %s it', async (when) => {
-	const struck = await packWithEveryFault(when, {
-		night,
-		archive: () => copyOfEve(night),
-		judge: async (archive, place) => expect(await lossesAfterBreak(archive, night), place).toEqual([]),
-	});
-	expect(struck.length).toBeGreaterThan(30 / STEPS[when]);
-	if (when === 'before') {
-		expect(new Set(struck)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
-	}
-});
+test.each(['before', 'after'] as const)(
+	'a pack loses nothing whichever file operation fails, the fault coming %s it',
+	{ timeout: 180_000 },
+	async (when) => {
+		const struck = await packWithEveryFault(when, {
+			night,
+			archive: () => copyOfEve(night),
+			judge: async (archive, place) => expect(await lossesAfterBreak(archive, night), place).toEqual([]),
+		});
+		expect(struck.length).toBeGreaterThan(30 / STEPS[when]);
+		if (when === 'before') {
+			expect(new Set(struck)).toEqual(new Set(['create', 'write', 'fsync', 'chmod', 'make-folder', 'rename', 'fsync-folder']));
+		}
+	},
+);
 
 test.each(['before', 'after'] as const)(
 	'a first pack that fails is done anew by the next, the fault coming %s an operation',
+	{ timeout: 180_000 },
 	async (when) => {
 		const struck = await packWithEveryFault(when, {
 			night: makeFirstNight(night.folder()),
