@@ -14,10 +14,6 @@ function read(path: string): string {
 	return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/** Its figures are made on another machine, and may come after the document that links to them. */
-const FIGURES = 'docs/benchmarks.md';
-if (!existsSync(join(ROOT, FIGURES))) console.warn(`skipped: needs ${FIGURES} to check links to it`);
-
 /** As GitHub makes it of a heading. */
 function anchorOf(heading: string): string {
 	return heading
@@ -36,7 +32,6 @@ describe('documents', () => {
 		for (const link of links.filter((one) => !one.includes('://'))) {
 			const [path = '', anchor] = link.split('#');
 			const target = path === '' ? document : join(dirname(document), path);
-			if (target === FIGURES && !existsSync(join(ROOT, target))) continue;
 			expect(existsSync(join(ROOT, target)), `${document} links to ${link}`).toBe(true);
 			if (anchor !== undefined) expect(anchorsIn(target), `${document} links to ${link}`).toContain(anchor);
 		}
