@@ -31,7 +31,7 @@ await build({
 	outfile: 'dist/index.js',
 	format: 'esm',
 	// yazl and yauzl are CommonJS and call require for Node's own modules.
-	banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });
 
 chmodSync('dist/mailseal.cjs', 0o755);

@@ -33,7 +33,7 @@ try {
 		entryPoints: [`bench/${name}.ts`],
 		outfile: program,
 		format: 'esm',
-		banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+		banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 	});
 	const { status, signal } = spawnSync(process.execPath, [program, ...options], { cwd: root, stdio: 'inherit' });
 	process.exitCode = status ?? 128 + (constants.signals[signal] ?? 0);
