@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Composed, type Letter, openComposer } from './mail/compose.ts';
 import { type FolderPlan, flagsOf, instantsOf, keywordTable, planFolders } from './mail/folder-plan.ts';
+import { openLogos } from './mail/logos.ts';
 import {
 	baseName,
 	createMessage,
@@ -31,6 +32,8 @@ export interface TreeOptions {
 	readonly domain: string | readonly string[];
 	/** Milliseconds since 1970; the mail is of the five years before. */
 	readonly now: number;
+	/** A third of what firms write has a signature with one or two small pictures; the rest of the tree is the same. */
+	readonly logos?: boolean;
 }
 
 export interface Tree {
@@ -49,6 +52,7 @@ interface Work {
 	readonly options: TreeOptions;
 	readonly people: Population;
 	readonly supply: Supply;
+	readonly signature: ReturnType<typeof openLogos>;
 	readonly compose: (letter: Letter, prng: Prng) => Composed;
 	messages: number;
 	bytes: number;
@@ -74,6 +78,7 @@ export function makeTree(options: TreeOptions): Tree {
 		options,
 		people: makePopulation({ seed, accounts, domains }),
 		supply: openSupply({ seed, profile: options.bytes ?? 'real-life', messages }),
+		signature: options.logos === true ? openLogos(seed) : () => undefined,
 		compose: openComposer(),
 		messages: 0,
 		bytes: 0,
@@ -187,8 +192,10 @@ function composeNext(
 	const when = Math.min(0.999999, Math.max(0, 1 - (work.options.now - date) / (YEARS_BACK * 366 * 86_400_000)));
 	const files = work.supply.files({ n, when: when ** 3, prng });
 	const cc = prng.chance(0.2) ? Array.from({ length: 1 + prng.int(4) }, () => correspondent(work.people, { owner, prng })) : [];
+	const from = plan.own ? self : other;
+	const signature = work.signature({ n, from, when });
 	const letter: Letter = {
-		from: plan.own ? self : other,
+		from,
 		to: [plan.own ? other : self],
 		cc,
 		...(plan.own ? {} : { deliveredTo: self.address }),
@@ -196,9 +203,11 @@ function composeNext(
 		...mailbox.place(prng),
 		textBytes: work.supply.textBytes(n),
 		files,
+		...(signature === undefined ? {} : { signature }),
 	};
 	const { bytes, lines } = work.compose(letter, prng);
 	work.bytes += bytes.length;
 	for (const file of files) work.attachmentBytes += file.encoded.length;
+	for (const { file } of signature?.logos ?? []) work.attachmentBytes += file.encoded.length;
 	return { bytes, virtual: bytes.length + lines };
 }

@@ -1,7 +1,7 @@
 // Runs one file of bench/: node scripts/run-bench.mjs NAME [options]. Node 20 does not run TypeScript itself.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -18,7 +18,10 @@ if (name === undefined || !names.includes(name)) {
 	process.exit(2);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'mailseal-run-bench-'));
+// Inside the project, where packages that cannot be bundled are found.
+const out = join(root, 'bench', 'out');
+mkdirSync(out, { recursive: true });
+const folder = mkdtempSync(join(out, 'run-'));
 try {
 	const program = join(folder, `${name}.mjs`);
 	await build({

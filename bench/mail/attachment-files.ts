@@ -86,7 +86,8 @@ export function openAttachmentFiles(options: { readonly seed: number; readonly s
 	};
 }
 
-function encodeLines(bytes: Buffer): { encoded: Buffer; lines: number } {
+/** Base64 in lines of 76 columns, LF at the end of each. */
+export function encodeLines(bytes: Buffer): { encoded: Buffer; lines: number } {
 	const text = Buffer.from(bytes.toString('base64'), 'latin1');
 	const lines = Math.ceil(text.length / LINE);
 	const encoded = Buffer.allocUnsafeSlow(text.length + lines);

@@ -1,4 +1,5 @@
 import type { AttachmentFile } from './attachment-files.ts';
+import type { Signature } from './logos.ts';
 import type { Prng } from './prng.ts';
 import { openTexts, type Person, type TextPool } from './words.ts';
 
@@ -18,6 +19,7 @@ export interface Letter {
 	/** Bytes of text that the message shall have, all forms of it together. */
 	readonly textBytes: number;
 	readonly files: readonly AttachmentFile[];
+	readonly signature?: Signature;
 }
 
 /** `bytes` is valid until the next letter is composed. */
@@ -38,6 +40,7 @@ export function openComposer(): (letter: Letter, prng: Prng) => Composed {
 	let buffer = Buffer.allocUnsafeSlow(1024 * 1024);
 	let at = 0;
 	let lines = 0;
+	let signature: Signature | undefined;
 
 	function reserve(length: number): void {
 		if (at + length <= buffer.length) return;
@@ -81,12 +84,17 @@ export function openComposer(): (letter: Letter, prng: Prng) => Composed {
 		write('Content-Type: text/html; charset=UTF-8\nContent-Transfer-Encoding: 7bit\n\n<html><head>\n');
 		write('<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>\n');
 		writeLines(texts.html, { bytes, prng });
+		writeImages();
 		write('</body></html>\n');
+	}
+	function writeImages(): void {
+		for (const { contentId } of signature?.logos ?? []) write(`<img src="cid:${contentId}" alt="logo">\n`);
 	}
 	function writeAlternative(bytes: number, prng: Prng): void {
 		const form = prng.int(20);
 		if (form < 10) {
-			writeText(bytes, prng);
+			if (signature) writeTextWithImages(bytes, { prng, boundary: `=_a${signature.prng.hex(3)}` });
+			else writeText(bytes, prng);
 		} else if (form < 12) {
 			writeHtml(bytes, prng);
 		} else {
@@ -98,19 +106,48 @@ export function openComposer(): (letter: Letter, prng: Prng) => Composed {
 			write(`\n--${boundary}--\n`);
 		}
 	}
+	/** The pictures need a form of the text that shows them; it takes nothing from the stream of the letter. */
+	function writeTextWithImages(bytes: number, options: { readonly prng: Prng; readonly boundary: string }): void {
+		const { prng, boundary } = options;
+		write(`Content-Type: multipart/alternative; boundary="${boundary}"\n\n--${boundary}\n`);
+		writeText(bytes, prng);
+		write(`\n--${boundary}\nContent-Type: text/html; charset=us-ascii\nContent-Transfer-Encoding: 7bit\n\n<html><body>\n`);
+		writeImages();
+		write(`</body></html>\n\n--${boundary}--\n`);
+	}
+	/** The text in its forms, and the pictures that it shows (RFC 2387). */
+	function writeBody(bytes: number, prng: Prng): void {
+		if (!signature) {
+			writeAlternative(bytes, prng);
+			return;
+		}
+		const boundary = `_00${signature.prng.int(9)}_${signature.prng.hex(2)}_`;
+		write(`Content-Type: multipart/related;\n boundary="${boundary}"\n\n--${boundary}\n`);
+		writeAlternative(bytes, prng);
+		for (const { file, contentId } of signature.logos) {
+			write(`\n--${boundary}\nContent-Type: ${file.type}; name="${file.name}"\nContent-Description: ${file.name}\n`);
+			write(`Content-Disposition: inline; filename="${file.name}"; size=${file.size}\n`);
+			write(`Content-ID: <${contentId}>\nContent-Transfer-Encoding: base64\n\n`);
+			writeEncoded(file);
+		}
+		write(`\n--${boundary}--\n`);
+	}
+	function writeEncoded(file: AttachmentFile): void {
+		reserve(file.encoded.length);
+		at += file.encoded.copy(buffer, at);
+		lines += file.lines;
+	}
 	function writeFile(file: AttachmentFile, prng: Prng): void {
 		const plain = /^[ -~]*$/.test(file.name);
 		const name = plain ? `filename="${file.name}"` : `filename*=UTF-8''${encodeURIComponent(file.name)}`;
 		write(`Content-Type: ${file.type}${plain ? `;\n name="${file.name}"` : ''}\nContent-Transfer-Encoding: base64\n`);
 		write(`Content-Disposition: ${prng.chance(0.1) ? 'inline' : 'attachment'}; ${name}\n\n`);
-		reserve(file.encoded.length);
-		at += file.encoded.copy(buffer, at);
-		lines += file.lines;
+		writeEncoded(file);
 	}
 	function writeMixed(letter: Letter, prng: Prng): void {
 		const boundary = `----=_Part_${prng.int(100_000)}_${prng.hex(2)}`;
 		write(`Content-Type: multipart/mixed;\n boundary="${boundary}"\n\nThis is a multi-part message in MIME format.\n--${boundary}\n`);
-		writeAlternative(letter.textBytes, prng);
+		writeBody(letter.textBytes, prng);
 		for (const file of letter.files) {
 			write(`\n--${boundary}\n`);
 			writeFile(file, prng);
@@ -121,9 +158,10 @@ export function openComposer(): (letter: Letter, prng: Prng) => Composed {
 	return (letter, prng) => {
 		at = 0;
 		lines = 0;
+		signature = letter.signature;
 		write(headersOf(letter, prng));
 		if (letter.files.length === 0) {
-			writeAlternative(letter.textBytes, prng);
+			writeBody(letter.textBytes, prng);
 		} else if (prng.chance(0.04)) {
 			const boundary = `fwd-${prng.hex(2)}`;
 			write(`Content-Type: multipart/mixed; boundary="${boundary}"\n\n--${boundary}\n`);

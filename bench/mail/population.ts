@@ -7,6 +7,8 @@ export interface Population {
 	readonly strangers: readonly Person[];
 }
 
+/** Where people write from in their own name, or through a list. */
+const PRIVATE_DOMAINS = new Set(['mail.example.com', 'lists.example.edu']);
 const STRANGER_DOMAINS = ['mail.example.com', 'firm.example.net', 'lists.example.edu', 'shop.example.com', 'office.example.gov'];
 
 /** `accounts` owners, spread over the domains in turn. The first n owners are the same for any number of accounts. */
@@ -22,6 +24,15 @@ export function makePopulation(options: {
 		owners: Array.from({ length: accounts }, (_, n) => makePerson(local, { n, domain: domains[n % domains.length] ?? 'example.org' })),
 		strangers: Array.from({ length: 400 }, (_, n) => makePerson(remote, { n, domain: remote.pick(STRANGER_DOMAINS) })),
 	};
+}
+
+/** True for a person who writes for a firm or an office. */
+export function isBusiness(person: Person): boolean {
+	return !PRIVATE_DOMAINS.has(domainOf(person));
+}
+
+export function domainOf(person: Person): string {
+	return person.address.slice(person.address.indexOf('@') + 1);
 }
 
 /** Correspondents of a mailbox: half of its mail comes from some twenty people. */

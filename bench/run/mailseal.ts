@@ -27,11 +27,16 @@ export function pack(options: {
 	readonly archive: string;
 	readonly now: number;
 	readonly messages?: number;
+	/** Further options of `mailseal pack`. */
+	readonly options?: readonly string[];
 	readonly nodeOptions?: readonly string[];
 }): { readonly result: PackResult; readonly cost: Cost } {
 	const source = `maildir:${options.root}/{account}/Maildir`;
 	const now = new Date(options.now).toISOString();
-	const ran = runMailseal<PackResult>(['pack', source, '-a', options.archive, '--now', now], options.nodeOptions);
+	const ran = runMailseal<PackResult>(
+		['pack', source, '-a', options.archive, '--now', now, ...(options.options ?? [])],
+		options.nodeOptions,
+	);
 	if (options.messages !== undefined && ran.result.messages.total !== options.messages) {
 		throw new Error(`Cannot go on: the pack holds ${ran.result.messages.total} messages (the tree has ${options.messages})`);
 	}

@@ -31,14 +31,14 @@ export function openWorkplace(options: Options): Workplace {
 }
 
 /** The tree of these options: of an earlier run, or made now. Must not be changed: live in a copy. */
-export function openTree(workplace: Workplace, options: Pick<TreeOptions, 'accounts' | 'messages' | 'bytes'>): Tree {
-	const { accounts, messages, bytes = 'real-life' } = options;
-	const wanted = { accounts, messages, bytes, seed: 1, domain: 'example.org', now: NOW };
-	const name = `tree-${bytes}-${messages}-${accounts}`;
+export function openTree(workplace: Workplace, options: Pick<TreeOptions, 'accounts' | 'messages' | 'bytes' | 'logos'>): Tree {
+	const { accounts, messages, bytes = 'real-life', logos = false } = options;
+	const wanted = { accounts, messages, bytes, seed: 1, domain: 'example.org', now: NOW, ...(logos ? { logos } : {}) };
+	const name = `tree-${bytes}${logos ? '-logos' : ''}-${messages}-${accounts}`;
 	const root = join(workplace.folder, name);
 	const marker = `${root}.json`;
 	const fingerprint = createHash('sha256')
-		.update(`${JSON.stringify(wanted)}${probe(workplace)}`)
+		.update(`${JSON.stringify(wanted)}${probe(workplace, { logos })}`)
 		.digest('hex');
 	if (existsSync(marker)) {
 		const known = JSON.parse(readFileSync(marker, 'utf8')) as { readonly fingerprint: string; readonly tree: Tree };
@@ -53,11 +53,11 @@ export function openTree(workplace: Workplace, options: Pick<TreeOptions, 'accou
 }
 
 /** A fingerprint of what the generator writes at present, from two small trees. */
-function probe(workplace: Workplace): string {
+function probe(workplace: Workplace, options: { readonly logos: boolean }): string {
 	const hash = createHash('sha256');
 	for (const bytes of ['real-life', 'small'] as const) {
 		const root = join(workplace.scratch, `probe-${bytes}`);
-		makeTree({ root, seed: 1, accounts: 2, messages: 60, bytes, domain: 'example.org', now: NOW });
+		makeTree({ root, seed: 1, accounts: 2, messages: 60, bytes, domain: 'example.org', now: NOW, logos: options.logos });
 		for (const [name, folder] of readTreeState(root)) hash.update(name).update(textOf(folder));
 		rmSync(root, { recursive: true });
 	}

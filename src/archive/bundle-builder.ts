@@ -1,22 +1,36 @@
-import { composeBundle, entryOverhead, messageEntryName, type StoredMessage } from '../bundle/index.ts';
-import type { Catalog } from '../catalog/index.ts';
-import type { BundleId, BundleKind, BundleRef, ManifestLine, MessageId, MessageLine, Policy, Word } from '../domain/index.ts';
-import { sizeOf } from '../platform/index.ts';
-import { throwIfAborted } from './abort.ts';
-import { checkBundleFile } from './check-bundle.ts';
-import { bundleFolder, bundlePath } from './layout.ts';
-import type { Archive } from './open-archive.ts';
+import {
+	attachmentEntryName,
+	entryOverhead,
+	MAX_ITEMS,
+	messageEntryName,
+	type StoredAttachment,
+	type StoredBytes,
+	type StoredMessage,
+} from '../bundle/index.ts';
+import type { AttachmentId, AttachmentLine, ManifestLine, MessageId, MessageLine, Word } from '../domain/index.ts';
+
+/** A message or an attachment on its way into a bundle. */
+export interface Item {
+	readonly line: MessageLine | AttachmentLine;
+	readonly stored: StoredBytes;
+}
 
 /** Gathers what goes into one bundle. */
 export interface BundleBuilder {
 	/** Bytes so far, without the manifest. */
 	readonly size: number;
+	/** Messages and attachments. */
+	readonly items: number;
 	readonly messages: number;
 	readonly words: number;
+	/** True where so many more items would be too many for one bundle. */
+	isFull(more: number): boolean;
 	has(id: MessageId): boolean;
-	/** What the size would be with one more message. */
-	sizeWith(message: StoredMessage): number;
-	addMessage(line: MessageLine, stored: StoredMessage['stored']): void;
+	hasAttachment(id: AttachmentId): boolean;
+	/** What the size would be with these too. */
+	sizeWith(items: readonly Item[]): number;
+	/** Something that is there already is left as it is. */
+	add(item: Item): void;
 	/** A later word about the same thing takes the place of an earlier one. */
 	addWord(word: Word): void;
 	/** Takes everything out, in the order in which it stands in a bundle, and starts anew. */
@@ -25,6 +39,7 @@ export interface BundleBuilder {
 
 export interface BundleContents {
 	readonly messages: readonly StoredMessage[];
+	readonly attachments: readonly StoredAttachment[];
 	readonly lines: readonly ManifestLine[];
 }
 
@@ -65,125 +80,77 @@ function subjectOf(word: Word): string {
 	}
 }
 
-function roomOf({ id, codec, stored }: StoredMessage): number {
-	return stored.length + entryOverhead(messageEntryName(id, codec).length);
+/** Bytes that an item takes in a bundle, beside its line in the manifest. */
+export function roomOf({ line, stored }: Item): number {
+	const name =
+		line.type === 'message'
+			? messageEntryName(line.id, { codec: line.codec, recipe: line.recipe !== undefined })
+			: attachmentEntryName(line.id, line.codec);
+	return stored.length + entryOverhead(name.length);
 }
 
-export function openBuilder(): BundleBuilder {
-	let size = 0;
-	let messages: StoredMessage[] = [];
-	let lines: MessageLine[] = [];
-	let ids = new Set<MessageId>();
-	let words = new Map<string, Word>();
+function fresh() {
 	return {
-		get size() {
-			return size;
-		},
-		get messages() {
-			return messages.length;
-		},
-		get words() {
-			return words.size;
-		},
-		has: (id) => ids.has(id),
-		sizeWith: (message) => size + roomOf(message),
-		addMessage(line, stored) {
-			if (ids.has(line.id)) return;
-			ids.add(line.id);
-			lines.push(line);
-			const message = { id: line.id, codec: line.codec, stored };
-			messages.push(message);
-			size += roomOf(message);
-		},
-		addWord(word) {
-			const subject = subjectOf(word);
-			words.delete(subject);
-			words.set(subject, word);
-		},
-		take() {
-			const named = [...words].sort(([a, first], [b, second]) => RANK[first.type] - RANK[second.type] || (a < b ? -1 : a > b ? 1 : 0));
-			const contents = { messages, lines: [...lines, ...named.map(([, word]) => word)] };
-			size = 0;
-			messages = [];
-			lines = [];
-			ids = new Set();
-			words = new Map();
-			return contents;
-		},
+		size: 0,
+		messages: new Map<MessageId, { readonly line: MessageLine; readonly stored: StoredBytes }>(),
+		attachments: new Map<AttachmentId, { readonly line: AttachmentLine; readonly stored: StoredBytes }>(),
+		words: new Map<string, Word>(),
 	};
 }
 
-/** Bytes gathered before one write call. */
-const STAGE = 1024 * 1024;
-
-/** Writes a bundle durably under its id. Nothing names it yet. */
-export async function writeBundle(
-	archive: Archive,
-	options: { readonly kind: BundleKind; readonly contents: BundleContents; readonly signal: AbortSignal },
-): Promise<{ readonly ref: BundleRef; readonly locations: ReadonlyMap<MessageId, { readonly offset: number; readonly length: number }> }> {
-	const { kind, contents, signal } = options;
-	throwIfAborted(signal);
-	const draft = composeBundle({ kind: kind === 'sealed' ? 'messages' : 'volatile', ...contents });
-	const folder = bundleFolder(archive.dir, kind);
-	archive.files.makeFolder(folder);
-	const file = archive.files.create(folder);
-	try {
-		let stage: Uint8Array[] = [];
-		let staged = 0;
-		const flush = (): void => {
-			if (staged === 0) return;
-			file.write(stage.length === 1 ? (stage[0] as Uint8Array) : Buffer.concat(stage, staged));
-			stage = [];
-			staged = 0;
-		};
-		const id = await draft.write((bytes) => {
-			stage.push(bytes);
-			staged += bytes.length;
-			if (staged >= STAGE) flush();
-		}, signal);
-		flush();
-		throwIfAborted(signal);
-		const path = bundlePath(archive.dir, kind, id);
-		// A damaged file under the right name is replaced: its name says what it should be.
-		file.commit(path, { mode: 0o400, replace: sizeOf(path) !== null && !(await isWhole(path, id)) });
-		return { ref: { id, kind, size: draft.size }, locations: draft.locations };
-	} finally {
-		file.discard();
-	}
-}
-
-async function isWhole(path: string, id: BundleId): Promise<boolean> {
-	const { damages } = await checkBundleFile({ path, id, depth: 'hash' });
-	return damages.length === 0;
-}
-
-/** Writes bundles one after another and takes each into the catalog. */
-export interface BundleWriter {
-	write(kind: BundleKind, contents: BundleContents): Promise<BundleRef>;
-	/** All bundles written so far, in order. */
-	readonly written: readonly BundleRef[];
-}
-
-export function openBundleWriter(options: {
-	readonly archive: Archive;
-	readonly catalog: Catalog;
-	readonly policy: Policy;
-	/** The clock that tonight's pack judges by, milliseconds since 1970. */
-	readonly now: number;
-	readonly signal: AbortSignal;
-	/** Called with each bundle as soon as it lies on disk. */
-	readonly onWritten: (ref: BundleRef) => void;
-}): BundleWriter {
-	const { archive, catalog, policy, now, signal } = options;
-	const written: BundleRef[] = [];
+export function openBuilder(): BundleBuilder {
+	let now = fresh();
 	return {
-		written,
-		async write(kind, contents) {
-			const { ref, locations } = await writeBundle(archive, { kind, contents, signal });
-			catalog.apply({ ref, lines: contents.lines, locations }, { policy, now });
-			written.push(ref);
-			options.onWritten(ref);
-			return ref;
+		get size() {
+			return now.size;
+		},
+		get items() {
+			return now.messages.size + now.attachments.size;
+		},
+		get messages() {
+			return now.messages.size;
+		},
+		get words() {
+			return now.words.size;
+		},
+		isFull: (more) => now.messages.size + now.attachments.size + more > MAX_ITEMS,
+		has: (id) => now.messages.has(id),
+		hasAttachment: (id) => now.attachments.has(id),
+		sizeWith: (items) => items.reduce((size, item) => size + roomOf(item), now.size),
+		add(item) {
+			const { line, stored } = item;
+			if (line.type === 'message') {
+				if (now.messages.has(line.id)) return;
+				now.messages.set(line.id, { line, stored });
+			} else {
+				if (now.attachments.has(line.id)) return;
+				now.attachments.set(line.id, { line, stored });
+			}
+			now.size += roomOf(item);
+		},
+		addWord(word) {
+			const subject = subjectOf(word);
+			now.words.delete(subject);
+			now.words.set(subject, word);
+		},
+		take() {
+			const { messages, attachments, words } = now;
+			now = fresh();
+			const named = [...words].sort(([a, first], [b, second]) => RANK[first.type] - RANK[second.type] || (a < b ? -1 : a > b ? 1 : 0));
+			return {
+				messages: [...messages.values()].map(({ line: { id, codec, recipe }, stored }) => ({
+					id,
+					codec,
+					recipe: recipe !== undefined,
+					stored,
+				})),
+				attachments: [...attachments.values()].map(({ line: { id, codec }, stored }) => ({ id, codec, stored })),
+				lines: [
+					...[...messages.values()].map(({ line }) => line),
+					...[...attachments.values()].map(({ line }) => line),
+					...named.map(([, word]) => word),
+				],
+			};
 		},
 	};
 }

@@ -1,26 +1,37 @@
 import { crc32 } from 'node:zlib';
-import { decodeItem, type StoredMessage } from '../bundle/index.ts';
-import type { Catalog, Copy } from '../catalog/index.ts';
-import { type Finding, MailsealError, type MessageId, type MessageLine } from '../domain/index.ts';
-import { sha256, sha256Of } from './hash.ts';
-import { LARGE, readCopy, streamCopy } from './read-stored.ts';
+import { rebuildMessage } from '../attachments/index.ts';
+import { decodeItem, type StoredBytes } from '../bundle/index.ts';
+import type { AttachmentCopy, Catalog, Copy } from '../catalog/index.ts';
+import { type AttachmentId, type AttachmentLine, type Finding, MailsealError, type MessageId, type MessageLine } from '../domain/index.ts';
+import { sha256Of } from './hash.ts';
+import { locate, type StoredAt } from './locate.ts';
+import { attachmentReader, LARGE, readCopy, streamCopy } from './read-stored.ts';
 
 /** A message on its way from one bundle to another, compressed once and for all. */
 export interface Carried {
 	readonly line: MessageLine;
-	readonly stored: StoredMessage['stored'];
+	readonly stored: StoredBytes;
+}
+
+export interface CarriedAttachment {
+	readonly line: AttachmentLine;
+	readonly stored: StoredBytes;
+}
+
+export interface CarryRequest {
+	readonly dir: string;
+	readonly catalog: Catalog;
+	readonly findings: Finding[];
 }
 
 /** A message as its bundles have it; null, with a finding, where no copy can be read. */
-export function carry(
-	message: MessageId,
-	request: { readonly dir: string; readonly catalog: Catalog; readonly findings: Finding[] },
-): Carried | null {
+export function carry(message: MessageId, request: CarryRequest): Carried | null {
 	const { dir, catalog, findings } = request;
+	const at = locate(catalog, message);
 	let problem: Finding | null = null;
-	for (const copy of catalog.pack.copies(message)) {
+	for (const copy of at.copies) {
 		try {
-			return { line: catalog.pack.messageLine(message, copy.codec), stored: carriedBytes(dir, message, copy) };
+			return { line: catalog.pack.messageLine(message, copy), stored: carriedBytes(dir, at, copy) };
 		} catch (error) {
 			problem ??= damageFinding(message, error);
 		}
@@ -29,31 +40,62 @@ export function carry(
 	return null;
 }
 
-/** The stored bytes of a copy, proved against the message's id before they go into a new bundle. */
-export function carriedBytes(dir: string, message: MessageId, copy: Copy): StoredMessage['stored'] {
-	if (copy.length > LARGE) {
-		const streamed = streamCopy(dir, copy, 0);
-		if (copy.codec === 'none') prove(message, sha256Of(streamed.chunks()), copy);
-		let crc = 0;
-		for (const piece of streamed.chunks()) crc = crc32(piece, crc);
-		return streamCopy(dir, copy, crc);
+/** An attachment as its bundles have it; throws `archive-damaged` or `not-found` where no copy can be read. */
+export function carryAttachment(id: AttachmentId, request: Pick<CarryRequest, 'dir' | 'catalog'>): CarriedAttachment {
+	let problem: unknown = null;
+	for (const copy of request.catalog.pack.attachmentCopies(id)) {
+		try {
+			const line = { type: 'attachment', id, size: copy.size, codec: copy.codec } as const;
+			return { line, stored: carriedAttachmentBytes(request.dir, id, copy) };
+		} catch (error) {
+			if (!isDamage(error)) throw error;
+			problem ??= error;
+		}
 	}
-	const stored = readCopy(dir, copy);
-	prove(message, sha256(decodeItem(stored, copy)), copy);
+	throw problem ?? new MailsealError('archive-damaged', `its attachment ${id} is in no bundle`);
+}
+
+/** The stored bytes of a copy, proved against the message's id before they go into a new bundle. */
+export function carriedBytes(dir: string, at: StoredAt, copy: Copy): StoredBytes {
+	const stored = storedBytes(dir, copy);
+	const size = copy.recipe ?? copy.size;
+	const item = stored instanceof Uint8Array ? [decodeItem(stored, { codec: copy.codec, size })] : stored.chunks();
+	// A large item that is compressed is not ours: it is proved when it is read.
+	if (!(stored instanceof Uint8Array) && copy.codec !== 'none') return stored;
+	const bytes = copy.recipe === null ? item : rebuildMessage(item, attachmentReader(dir, at, true));
+	prove(`message ${at.id}`, { right: at.id, found: sha256Of(bytes), bundle: copy.bundle });
 	return stored;
 }
 
-function prove(message: MessageId, found: string, copy: Copy): void {
-	if (found === message) return;
-	throw new MailsealError(
-		'archive-damaged',
-		`Cannot carry message ${message}: its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`,
-	);
+/** The stored bytes of an attachment's copy, proved against its id. */
+export function carriedAttachmentBytes(dir: string, id: AttachmentId, copy: AttachmentCopy): StoredBytes {
+	const stored = storedBytes(dir, copy);
+	const bytes = stored instanceof Uint8Array ? [decodeItem(stored, copy)] : stored.chunks();
+	if (stored instanceof Uint8Array || copy.codec === 'none') {
+		prove(`attachment ${id}`, { right: id, found: sha256Of(bytes), bundle: copy.bundle });
+	}
+	return stored;
+}
+
+function storedBytes(dir: string, copy: Copy | AttachmentCopy): StoredBytes {
+	if (copy.length <= LARGE) return readCopy(dir, copy);
+	let crc = 0;
+	for (const piece of streamCopy(dir, copy, 0).chunks()) crc = crc32(piece, crc);
+	return streamCopy(dir, copy, crc);
+}
+
+function prove(what: string, { right, found, bundle }: { right: string; found: string; bundle: string }): void {
+	if (found === right) return;
+	throw new MailsealError('archive-damaged', `Cannot carry ${what}: its bytes in bundle ${bundle} have the SHA-256 ${found}`);
+}
+
+function isDamage(error: unknown): error is MailsealError {
+	return error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'not-found');
 }
 
 /** What to say of a message that could not be carried; any other kind of error is thrown on. */
-export function damageFinding(message: MessageId, error: unknown): Finding {
-	if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
+export function damageFinding(message: MessageId | AttachmentId, error: unknown): Finding {
+	if (!isDamage(error)) throw error;
 	return {
 		code: 'message-damaged',
 		severity: 'error',

@@ -175,8 +175,8 @@ function continues(catalog: Catalog, { snapshot: { parent } }: ReadSnapshot): bo
 async function applyBundleFile(archive: Archive, catalog: Catalog, ref: BundleRef): Promise<void> {
 	const range = openRange(bundlePath(archive.dir, ref.kind, ref.id));
 	try {
-		const { lines, messages } = await openBundle(range, { localHeaders: false });
-		catalog.apply({ ref, lines, locations: messages }, null);
+		const { lines, messages, attachments } = await openBundle(range, { localHeaders: false });
+		catalog.apply({ ref, lines, locations: messages, attachmentLocations: attachments }, null);
 	} finally {
 		range.close();
 	}

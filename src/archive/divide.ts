@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import { dueAt } from '../classifier/index.ts';
 import type { PlacedWord, Policy, Tenant, Word } from '../domain/index.ts';
-import type { Incoming } from './ingest.ts';
+import type { Incoming } from './arrive.ts';
 import type { BundleSettings } from './requests.ts';
 import type { Scan } from './scan.ts';
 

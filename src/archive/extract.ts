@@ -1,9 +1,11 @@
+import { decodePart, type Leaf, splitMessage } from '../attachments/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import { MailsealError, type MessageId, parseMessageRef } from '../domain/index.ts';
+import { formatSize, isFile, MailsealError, type MessageId, parseMessageRef } from '../domain/index.ts';
 import { catalogAt } from './catalog-at.ts';
+import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
 import { readMessage } from './read-stored.ts';
-import type { ExtractedMessage } from './results.ts';
+import type { ExtractedMessage, ExtractedPart } from './results.ts';
 
 /** Finds one message and gives its exact bytes, proved against its id. */
 export async function extract(
@@ -14,14 +16,14 @@ export async function extract(
 	const catalog = await catalogAt(archive, options);
 	try {
 		const id = resolve(catalog, reference);
-		const copies = catalog.pack.copies(id);
-		let first: Iterable<Uint8Array> | null = readMessage(archive.dir, id, copies);
+		const at = locate(catalog, id);
+		let first: Iterable<Uint8Array> | null = readMessage(archive.dir, at);
 		return {
 			id,
-			size: copies[0]?.size ?? 0,
+			size: at.copies[0]?.size ?? 0,
 			fileName: `${id}.eml`,
 			chunks() {
-				const bytes = first ?? readMessage(archive.dir, id, copies);
+				const bytes = first ?? readMessage(archive.dir, at);
 				first = null;
 				return bytes;
 			},
@@ -29,6 +31,55 @@ export async function extract(
 	} finally {
 		catalog.close();
 	}
+}
+
+/** A message is taken into memory for its parts; none that mail servers let through comes near this. Bytes. */
+const LARGEST_FOR_PARTS = 1024 ** 3;
+
+/**
+ * Finds the parts of one message whose file names match and decodes them. `name`: a file name in any case, where `*` stands for
+ * any characters. Throws `not-found` where none matches.
+ */
+export async function extractParts(
+	archive: Archive,
+	reference: string,
+	options: { readonly name: string; readonly at?: string; readonly now: number },
+): Promise<ExtractedPart[]> {
+	const { id, size, chunks } = await extract(archive, reference, options);
+	if (size > LARGEST_FOR_PARTS) {
+		throw new MailsealError('usage', `Cannot take attachments out of message ${id}: it has ${formatSize(size)} (1 GiB at most)`, {
+			hint: 'extract the whole message and open it with a mail reader',
+		});
+	}
+	const message = Buffer.concat([...chunks()]);
+	const named = splitMessage(message).leaves.map((leaf, index) => ({ leaf, name: leaf.name ?? `part-${index + 1}` }));
+	const matching = named.filter(({ name }) => matches(name, options.name));
+	if (matching.length === 0) throw noPart(reference, options.name, named);
+	return matching.map(({ leaf, name }) => ({ message: id, name, type: leaf.type, bytes: decodePart(message, leaf) }));
+}
+
+function matches(name: string, pattern: string): boolean {
+	const pieces = pattern.toLowerCase().split('*');
+	const text = name.toLowerCase();
+	const [first = '', ...rest] = pieces;
+	if (!text.startsWith(first)) return false;
+	const last = rest.pop();
+	if (last === undefined) return text === first;
+	let at = first.length;
+	for (const piece of rest) {
+		const found = text.indexOf(piece, at);
+		if (found < 0) return false;
+		at = found + piece.length;
+	}
+	return text.endsWith(last) && text.length - last.length >= at;
+}
+
+function noPart(reference: string, pattern: string, named: readonly { leaf: Leaf; name: string }[]): MailsealError {
+	const files = named.filter(({ leaf }) => isFile({ ...leaf, size: 0 })).map(({ name }) => `"${name}"`);
+	return new MailsealError('not-found', `Cannot find an attachment "${pattern}" in message "${reference}"`, {
+		hint:
+			files.length === 0 ? 'the message has no attachments' : `it has ${files.slice(0, 10).join(', ')}${files.length > 10 ? ', ...' : ''}`,
+	});
 }
 
 function resolve(catalog: Catalog, reference: string): MessageId {

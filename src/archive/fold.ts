@@ -1,16 +1,16 @@
-import type { StoredMessage } from '../bundle/index.ts';
 import type { Catalog, Liveness } from '../catalog/index.ts';
 import type { BundleId, Finding } from '../domain/index.ts';
-import { type BundleBuilder, inOrder } from './bundle-builder.ts';
-import { carriedBytes, damageFinding } from './carry.ts';
+import { type BundleBuilder, type Item, inOrder } from './bundle-builder.ts';
+import { carriedAttachmentBytes, carriedBytes, damageFinding } from './carry.ts';
+import { locate } from './locate.ts';
 
 /** A volatile bundle of which less than this share is alive is folded into tonight's. */
 const LIVE_SHARE = 0.5;
 /** More volatile bundles than this are never kept: the least alive are folded first. */
 const MOST_BUNDLES = 100;
-/** What a word, and a message beside its bytes, takes in a bundle: its share of the manifest and of the zip's records. Bytes. */
+/** What a word, and a message or attachment beside its bytes, takes in a bundle: its share of the manifest and of the zip's records. Bytes. */
 const WORD_BYTES = 60;
-const MESSAGE_BYTES = 300;
+const ITEM_BYTES = 300;
 
 /** Which volatile bundles tonight's bundle takes over: pure, from how alive each is. */
 export function bundlesToFold(liveness: readonly Liveness[]): Set<BundleId> {
@@ -21,17 +21,17 @@ export function bundlesToFold(liveness: readonly Liveness[]): Set<BundleId> {
 	return fold;
 }
 
-function liveSize({ liveBytes, liveMessages, liveWords }: Liveness): number {
-	return liveBytes + liveMessages * MESSAGE_BYTES + liveWords * WORD_BYTES;
+function liveSize({ liveBytes, liveMessages, liveAttachments, liveWords }: Liveness): number {
+	return liveBytes + (liveMessages + liveAttachments) * ITEM_BYTES + liveWords * WORD_BYTES;
 }
 
-function fullSize({ bytes, messages, words }: Liveness): number {
-	return bytes + messages * MESSAGE_BYTES + words * WORD_BYTES;
+function fullSize({ bytes, messages, attachments, words }: Liveness): number {
+	return bytes + (messages + attachments) * ITEM_BYTES + words * WORD_BYTES;
 }
 
 /**
- * Puts what is alive in the folded bundles into `builder`, as it stands; `makeRoom` is called before each message, `flushIfFull`
- * after it. A bundle of which a live message cannot be read stays, and is taken out of `folded`.
+ * Puts what is alive in the folded bundles into `builder`, as it stands; `makeRoom` is called before each item, `flushIfFull`
+ * after it. A bundle of which something alive cannot be read stays, and is taken out of `folded`.
  */
 export async function carryLive(
 	folded: Set<BundleId>,
@@ -39,25 +39,24 @@ export async function carryLive(
 		readonly dir: string;
 		readonly catalog: Catalog;
 		readonly builder: BundleBuilder;
-		readonly makeRoom: (message: StoredMessage) => Promise<void>;
+		readonly makeRoom: (items: readonly Item[]) => Promise<void>;
 		readonly flushIfFull: () => Promise<void>;
 		readonly findings: Finding[];
 	},
 ): Promise<void> {
-	const { dir, catalog, builder } = options;
+	const { catalog, builder } = options;
 	for (const bundle of [...folded]) {
-		const messages = catalog.pack.liveMessages(bundle);
-		const damage = firstDamage(dir, messages);
+		const damage = firstDamage(bundle, options);
 		if (damage !== null) {
 			folded.delete(bundle);
 			options.findings.push(damage);
 		}
 	}
 	for (const bundle of folded) {
-		for (const { line, copy } of catalog.pack.liveMessages(bundle)) {
-			const stored = carriedBytes(dir, line.id, copy);
-			await options.makeRoom({ ...line, stored });
-			builder.addMessage(line, stored);
+		for (const read of liveItems(bundle, options)) {
+			const item = read.open();
+			await options.makeRoom([item]);
+			builder.add(item);
 			await options.flushIfFull();
 		}
 		for (const word of inOrder(catalog.pack.liveWords(bundle, folded))) {
@@ -67,12 +66,24 @@ export async function carryLive(
 	}
 }
 
-function firstDamage(dir: string, messages: ReturnType<Catalog['pack']['liveMessages']>): Finding | null {
-	for (const { line, copy } of messages) {
+type Source = { readonly dir: string; readonly catalog: Catalog };
+
+/** What would be lost with a bundle; each is read, and proved, when it is opened. */
+function* liveItems(bundle: BundleId, { dir, catalog }: Source): Iterable<{ readonly id: Item['line']['id']; open(): Item }> {
+	for (const { line, copy } of catalog.pack.liveMessages(bundle)) {
+		yield { id: line.id, open: () => ({ line, stored: carriedBytes(dir, locate(catalog, line.id), copy) }) };
+	}
+	for (const { line, copy } of catalog.pack.liveAttachments(bundle)) {
+		yield { id: line.id, open: () => ({ line, stored: carriedAttachmentBytes(dir, line.id, copy) }) };
+	}
+}
+
+function firstDamage(bundle: BundleId, source: Source): Finding | null {
+	for (const { id, open } of liveItems(bundle, source)) {
 		try {
-			carriedBytes(dir, line.id, copy);
+			open();
 		} catch (error) {
-			return damageFinding(line.id, error);
+			return damageFinding(id, error);
 		}
 	}
 	return null;

@@ -1,6 +1,6 @@
-export { extract } from './extract.ts';
-export { listAccounts, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
-export { type Archive, type OpenArchiveOptions, openArchive } from './open-archive.ts';
+export { extract, extractParts } from './extract.ts';
+export { listAccounts, listAttachments, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
+export { type Archive, ATTACHMENT_MIN, type OpenArchiveOptions, openArchive } from './open-archive.ts';
 export { pack } from './pack.ts';
 export { plan } from './plan.ts';
 export { reindex } from './reindex.ts';
@@ -18,11 +18,15 @@ export {
 export { restore } from './restore.ts';
 export type {
 	AccountRow,
+	AttachmentListing,
+	AttachmentRow,
 	BundleRow,
 	ExtractedMessage,
+	ExtractedPart,
 	FolderRow,
 	Listing,
 	MessageRow,
+	NeededBundle,
 	Outcome,
 	PackResult,
 	PlanResult,

@@ -3,7 +3,7 @@ import { type Finding, MailsealError, parseSearchQuery } from '../domain/index.t
 import { catalogAt } from './catalog-at.ts';
 import type { Archive } from './open-archive.ts';
 import type { ListRequest, SearchRequest } from './requests.ts';
-import type { AccountRow, BundleRow, FolderRow, Listing, MessageRow, Outcome, SnapshotRow } from './results.ts';
+import type { AccountRow, AttachmentListing, BundleRow, FolderRow, Listing, MessageRow, Outcome, SnapshotRow } from './results.ts';
 import { readSnapshot, snapshotNames } from './snapshots.ts';
 
 type Filtered = Pick<ListRequest, 'account' | 'folder'> & { readonly limit?: number };
@@ -65,6 +65,20 @@ export function listMessages(archive: Archive, request: ListRequest): Promise<Ou
 
 export function listBundles(archive: Archive, request: ListRequest): Promise<Outcome<Listing<BundleRow>>> {
 	return listFrom(archive, request, (catalog, { limit }) => catalog.read.listBundles(limit === undefined ? {} : { limit }));
+}
+
+/** Attachments that placed messages need, those that save most first, and the bundles that hold them. */
+export async function listAttachments(archive: Archive, request: ListRequest): Promise<Outcome<AttachmentListing>> {
+	const catalog = await catalogAt(archive, request);
+	try {
+		const { account, limit } = request;
+		const filter = account === undefined ? {} : { account };
+		const rows = catalog.read.listAttachments({ ...filter, ...(limit === undefined ? {} : { limit: limit + 1 }) });
+		const { result, findings } = cut(rows, limit, []);
+		return { result: { ...result, bundles: catalog.read.attachmentBundles(filter) }, findings };
+	} finally {
+		catalog.close();
+	}
 }
 
 /** All snapshots, oldest first; one that cannot be read is a finding. */

@@ -11,6 +11,8 @@ export interface Archive {
 	readonly dir: string;
 	/** 32 lower-case hex digits, made at birth. */
 	readonly id: string;
+	/** Parts of a message of at least so many bytes are stored apart from it; fixed at birth, so that one file is always one attachment. */
+	readonly attachmentMin: number;
 	readonly files: Files;
 	/** False where this process may only read. */
 	readonly writable: boolean;
@@ -35,11 +37,13 @@ export interface OpenArchiveOptions {
 	readonly create?: boolean;
 	/** The clock for the date of birth, milliseconds since 1970. */
 	readonly now?: number;
+	/** For a new archive: parts of at least so many bytes are stored apart. Default: 8 KiB. */
+	readonly attachmentMin?: number;
 	readonly warn?: (text: string) => void;
 }
 
-/** Attachments below this size stay inside their messages; fixed when an archive is made. Bytes. */
-const ATTACHMENT_MIN = 8 * 1024;
+/** Smaller parts stay inside their messages; docs/benchmarks.md has the table that it follows from. Bytes. */
+export const ATTACHMENT_MIN = 8 * 1024;
 
 /** Opens an archive; throws `not-found` where there is none, `format-newer` where a later mailseal made it. */
 export function openArchive(options: OpenArchiveOptions): Archive {
@@ -58,6 +62,7 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 	return {
 		dir,
 		id: head.id,
+		attachmentMin: head.attachmentMin,
 		files,
 		writable: canWrite(dir),
 		warn: options.warn ?? (() => {}),
@@ -77,7 +82,7 @@ function canWrite(dir: string): boolean {
 	}
 }
 
-function create({ dir, files, now }: OpenArchiveOptions): void {
+function create({ dir, files, now, attachmentMin }: OpenArchiveOptions): void {
 	const names = listNames(dir).filter(
 		(name) => name !== LOCK_FILE && name !== 'README.txt' && name !== 'recover.py' && !name.startsWith('.tmp-'),
 	);
@@ -93,7 +98,7 @@ function create({ dir, files, now }: OpenArchiveOptions): void {
 		format: 1,
 		id: randomBytes(16).toString('hex'),
 		created: formatInstant(now ?? Date.now()),
-		attachmentMin: ATTACHMENT_MIN,
+		attachmentMin: attachmentMin ?? ATTACHMENT_MIN,
 	};
 	files.writeFile(join(dir, 'README.txt'), Buffer.from(README_TEXT), { mode: 0o600, replace: true });
 	files.writeFile(join(dir, 'recover.py'), Buffer.from(RECOVER_SCRIPT), { mode: 0o700, replace: true });
@@ -134,5 +139,11 @@ function parseHead(text: string, path: string): Head {
 			hint: 'put the file back from a copy of the archive',
 		});
 	}
-	return { format: 1, id: head.id, created: String(head.created ?? ''), attachmentMin: Number(head.attachmentMin ?? ATTACHMENT_MIN) };
+	const attachmentMin = head.attachmentMin ?? ATTACHMENT_MIN;
+	if (!Number.isSafeInteger(attachmentMin) || attachmentMin < 1) {
+		throw new MailsealError('archive-damaged', `Cannot read "${path}": field "attachmentMin" is no number of bytes of 1 or more`, {
+			hint: 'put the file back from a copy of the archive',
+		});
+	}
+	return { format: 1, id: head.id, created: String(head.created ?? ''), attachmentMin };
 }

@@ -10,16 +10,15 @@ import {
 	type SnapshotName,
 } from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { type BundleWriter, openBundleWriter } from './bundle-builder.ts';
+import { type BundleWriter, openBundleWriter } from './bundle-writer.ts';
 import { confirmBundles, removeLeftovers } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
-import { divide, type QuietMail } from './divide.ts';
-import type { Incoming } from './ingest.ts';
 import { bundlePath, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
+import { rehearse } from './rehearse.ts';
 import type { PackRequest } from './requests.ts';
 import type { Outcome, PackResult } from './results.ts';
-import { type Scan, scan } from './scan.ts';
+import { scan } from './scan.ts';
 import { type Tally, writeTonight } from './tonight.ts';
 import type { Workers } from './workers.ts';
 
@@ -61,8 +60,8 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	catalog.adoptPolicy(request.policy);
 	const seen = await scan({ ...request, catalog });
 	findings.push(...seen.findings);
-	const tally: Tally = { added: 0, changed: seen.counts.changed, removed: seen.counts.removed, filesRead: 0, bytesRead: 0 };
-	if (request.dryRun) return { findings, result: rehearse(context, { scan: seen, tally, confirmed: confirmed.sealed }) };
+	const tally: Tally = { added: 0, changed: seen.counts.changed, removed: seen.counts.removed, attachments: 0, filesRead: 0, bytesRead: 0 };
+	if (request.dryRun) return { findings, result: rehearse({ catalog, request, started, scan: seen, tally, confirmed: confirmed.sealed }) };
 
 	const proofs: Promise<void>[] = [];
 	const writer = openBundleWriter({
@@ -86,6 +85,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 
 	const bundles = catalog.bundles();
 	const totals = catalog.totals();
+	const apart = catalog.attachmentTotals();
 	const counts = { accounts: catalog.read.countAccounts(), folders: catalog.read.countFolders(), ...totals };
 	const time = snapshotTime(request.now, parent?.time ?? null, findings);
 	const snapshot: Snapshot = {
@@ -117,7 +117,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 				rewrittenBytes: bytesOf(before.filter((ref) => ref.kind === 'sealed' && !after.has(ref.id))),
 			},
 			volatile: { bundles: volatile.length, bytes: bytesOf(volatile), newBytes: newBundles(writer, 'volatile').newBytes },
-			attachments: { total: 0, new: 0, sharedBytes: 0 },
+			attachments: { total: apart.attachments, new: tally.attachments, sharedBytes: apart.sharedBytes },
 			scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: tally.filesRead, bytesRead: tally.bytesRead },
 			seconds: (performance.now() - started) / 1000,
 		},
@@ -189,41 +189,4 @@ function newBundles(writer: BundleWriter, kind: BundleRef['kind']): { new: numbe
 
 function bytesOf(bundles: readonly BundleRef[]): number {
 	return bundles.reduce((total, ref) => total + ref.size, 0);
-}
-
-/** What a pack would do, from what the scan saw; sizes of new mail are those of the store, before compression. */
-function rehearse(context: Context, options: { scan: Scan; tally: Tally; confirmed: number }): PackResult {
-	const { catalog, request, started } = context;
-	const { scan: seen, tally, confirmed } = options;
-	const { quiet, volatile } = divide(seen, { ...request, catalog });
-	const incoming = quiet.flatMap((tenant) => tenant.incoming);
-	const size = (list: readonly Incoming[]): number => list.reduce((total, one) => total + one.placement.size, 0);
-	const sealed = quiet.map((tenant) => size(tenant.incoming) + waitingBytes(tenant, catalog)).filter((bytes) => bytes > 0);
-	const added = [...incoming, ...volatile].filter((one) => one.placement.known === null).length;
-	const bundles = catalog.bundles().filter((ref) => ref.kind === 'volatile');
-	return {
-		snapshot: null,
-		parent: catalog.state()?.name ?? null,
-		accounts: seen.counts.accounts,
-		messages: { total: catalog.totals().messages + added - tally.removed, added, changed: tally.changed, removed: tally.removed },
-		sealed: {
-			confirmed,
-			new: sealed.reduce((total, bytes) => total + Math.ceil(bytes / request.bundles.target), 0),
-			newBytes: sealed.reduce((total, bytes) => total + bytes, 0),
-			rewrittenBytes: 0,
-		},
-		volatile: { bundles: bundles.length, bytes: bytesOf(bundles), newBytes: size(volatile) },
-		attachments: { total: 0, new: 0, sharedBytes: 0 },
-		scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: 0, bytesRead: 0 },
-		seconds: (performance.now() - started) / 1000,
-	};
-}
-
-/** Stored bytes of the waiting messages that the tenant has in no sealed bundle yet. */
-function waitingBytes({ tenant, waiting }: QuietMail, catalog: Catalog): number {
-	let bytes = 0;
-	for (const id of new Set(waiting.map((word) => word.message))) {
-		if (!catalog.pack.isSealedFor(id, tenant)) bytes += catalog.pack.copies(id)[0]?.length ?? 0;
-	}
-	return bytes;
 }

@@ -1,9 +1,11 @@
+import { rebuildMessage } from '../attachments/index.ts';
 import { decodeItem, type StreamedBytes } from '../bundle/index.ts';
-import type { Copy } from '../catalog/index.ts';
-import { MailsealError, type MessageId } from '../domain/index.ts';
+import type { AttachmentCopy, Copy } from '../catalog/index.ts';
+import { type AttachmentId, MailsealError } from '../domain/index.ts';
 import { readRange } from '../platform/index.ts';
-import { sha256, sha256Of } from './hash.ts';
+import { sha256Of } from './hash.ts';
 import { bundlePath } from './layout.ts';
+import type { StoredAt } from './locate.ts';
 import { openRange } from './range.ts';
 
 /** Items above this are read in pieces. Bytes. */
@@ -11,17 +13,19 @@ export const LARGE = 64 * 1024 * 1024;
 
 const PIECE = 1024 * 1024;
 
+type Place = Pick<Copy, 'bundle' | 'sealed' | 'offset' | 'length' | 'codec'>;
+
 /** The stored bytes of a copy, as they lie in its bundle. */
-export function readCopy(dir: string, copy: Copy): Uint8Array {
+export function readCopy(dir: string, copy: Place): Uint8Array {
 	return readRange(bundlePath(dir, copy.sealed ? 'sealed' : 'volatile', copy.bundle), copy.offset, copy.length);
 }
 
 /** The stored bytes of a large copy in pieces, for carrying them into another bundle. */
-export function streamCopy(dir: string, copy: Copy, crc32: number): StreamedBytes {
+export function streamCopy(dir: string, copy: Place, crc32: number): StreamedBytes {
 	return { length: copy.length, crc32, chunks: () => pieces(dir, copy) };
 }
 
-function* pieces(dir: string, copy: Copy): Iterable<Uint8Array> {
+function* pieces(dir: string, copy: Place): Iterable<Uint8Array> {
 	const range = openRange(bundlePath(dir, copy.sealed ? 'sealed' : 'volatile', copy.bundle));
 	try {
 		for (let done = 0; done < copy.length; done += PIECE) {
@@ -32,34 +36,74 @@ function* pieces(dir: string, copy: Copy): Iterable<Uint8Array> {
 	}
 }
 
+/** The bytes of an item of `size` bytes, decoded; a large one in pieces. */
+function itemPieces(dir: string, copy: Place, size: number): Iterable<Uint8Array> {
+	if (copy.codec === 'none' && copy.length > LARGE) return pieces(dir, copy);
+	return [decodeItem(readCopy(dir, copy), { codec: copy.codec, size })];
+}
+
 /** All bytes of a message, proved against its id before the first is given. Tries the other copies where one is damaged. */
-export function readMessage(dir: string, id: MessageId, copies: readonly Copy[]): Iterable<Uint8Array> {
+export function readMessage(dir: string, at: StoredAt): Iterable<Uint8Array> {
 	let first: MailsealError | null = null;
-	for (const copy of copies) {
+	for (const copy of at.copies) {
 		try {
-			return readOne(dir, id, copy);
+			return readProved(dir, at, copy);
 		} catch (error) {
-			if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
-			first ??= error;
+			first ??= damageIn(error);
 		}
 	}
-	throw new MailsealError('archive-damaged', `Cannot read message ${id}: ${first?.message ?? 'no bundle has it'}`, {
+	throw new MailsealError('archive-damaged', `Cannot read message ${at.id}: ${first?.message ?? 'no bundle has it'}`, {
 		hint: 'run "mailseal verify" to see what is damaged, and put the bundle back from a copy of the archive',
 		...(first === null ? {} : { cause: first }),
 	});
 }
 
-function readOne(dir: string, id: MessageId, copy: Copy): Iterable<Uint8Array> {
-	if (copy.codec === 'none' && copy.length > LARGE) {
-		prove(id, sha256Of(pieces(dir, copy)), copy);
-		return pieces(dir, copy);
-	}
-	const bytes = decodeItem(readCopy(dir, copy), { codec: copy.codec, size: copy.size });
-	prove(id, sha256(bytes), copy);
-	return [bytes];
+/** The error where it tells of damaged or missing bytes; any other is thrown on. */
+function damageIn(error: unknown): MailsealError {
+	if (error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'not-found')) return error;
+	throw error;
 }
 
-function prove(id: MessageId, found: string, copy: Copy): void {
-	if (found === id) return;
-	throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
+function readProved(dir: string, at: StoredAt, copy: Copy): Iterable<Uint8Array> {
+	if (copy.recipe === null) return readOne(at, copy, () => itemPieces(dir, copy, copy.size));
+	const { recipe } = copy;
+	const rebuild = (careful: boolean): Iterable<Uint8Array> =>
+		readOne(at, copy, () => rebuildMessage(itemPieces(dir, copy, recipe), attachmentReader(dir, at, careful)));
+	try {
+		return rebuild(false);
+	} catch (error) {
+		damageIn(error);
+		return rebuild(true);
+	}
+}
+
+function readOne(at: StoredAt, copy: Copy, open: () => Iterable<Uint8Array>): Iterable<Uint8Array> {
+	const bytes = copy.size > LARGE ? open : [...open()];
+	const found = sha256Of(typeof bytes === 'function' ? bytes() : bytes);
+	if (found !== at.id) throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
+	return typeof bytes === 'function' ? bytes() : bytes;
+}
+
+/**
+ * Reads attachments for a recipe. The message's own id proves them all; `careful` proves each by itself, so that a damaged copy
+ * gives way to the next one, or is named.
+ */
+export function attachmentReader(dir: string, at: StoredAt, careful: boolean): (id: AttachmentId) => Iterable<Uint8Array> {
+	return (id) => {
+		let first: MailsealError | null = null;
+		for (const copy of at.attachments.get(id) ?? []) {
+			try {
+				if (careful) proveAttachment(dir, id, copy);
+				return itemPieces(dir, copy, copy.size);
+			} catch (error) {
+				first ??= damageIn(error);
+			}
+		}
+		throw new MailsealError('archive-damaged', `its attachment ${id} cannot be read: ${first?.message ?? 'no bundle has it'}`);
+	};
+}
+
+function proveAttachment(dir: string, id: AttachmentId, copy: AttachmentCopy): void {
+	const found = sha256Of(itemPieces(dir, copy, copy.size));
+	if (found !== id) throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
 }

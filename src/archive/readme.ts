@@ -31,9 +31,9 @@ WHAT LIES HERE
 A bundle is a zip file without compression of its own; "unzip" and every file manager open it. In it lie
 
     messages/ab/<id>.eml       one message, exactly as it was; ".eml.gz" is the same compressed: use gunzip
-    messages/ab/<id>.recipe    a message whose attachments lie apart (newer archives only): one line of JSON that
-                               says how to put it together, then the rest of its bytes; ".recipe.gz": compressed
-    attachments/ab/<id>        an attachment, decoded; ".gz" is the same compressed (newer archives only)
+    messages/ab/<id>.recipe    a message whose attachments lie apart: one line of JSON that says how to put it
+                               together, then the rest of its bytes; ".recipe.gz" is the same compressed
+    attachments/ab/<id>        an attachment, decoded: the PDF or picture itself; ".gz" is the same compressed
     manifest.ndjson.gz         what the bundle says: gunzip it and read it with any text program, one JSON object a line
 
 "ab" stands for the first two letters of the id.
@@ -41,7 +41,8 @@ A bundle is a zip file without compression of its own; "unzip" and every file ma
 
 IDS ARE SHA-256
 
-The id of a message is the SHA-256 of its bytes after gunzip; the id of a bundle is the SHA-256 of the whole zip file.
+The id of a message is the SHA-256 of its bytes after gunzip (of a recipe: of the message that it makes), the id of an
+attachment that of its bytes after gunzip; the id of a bundle is the SHA-256 of the whole zip file.
 So you can always tell whether something is whole:
 
     sha256sum bundles/sealed/ab/*.zip                     prints the name of each file again, if it is whole
@@ -59,6 +60,16 @@ snapshot, go through the bundles it names from first to last, and believe what t
 folder and key. Other lines: "message" (what a message in this bundle is: sender, subject, ...), "folder", "account",
 and "control" (small files beside the mail, such as subscriptions and filters; their content is base64). A byte of a
 key that is not UTF-8 is written as a slash and two hex digits.
+
+
+MESSAGES WITH ATTACHMENTS
+
+An attachment that many messages share is stored once, in whichever bundle of the snapshot; most lie in sealed bundles
+that hold nothing else. The first line of a recipe lists the pieces of the message in order. {"literal":N} is the next N
+bytes behind that line. {"attachment":ID,"size":N} is the attachment's bytes as they are. With "base64" it is their
+base64 text, cut into lines: [720,76,"\\r\\n"] means 720 lines of 76 characters with CR LF behind each; what is left is
+the last line, without an end. "last", where it is there, replaces the last four characters of the text. recover.py does
+all this. To get an attachment alone you need no recipe: look its name up in a manifest, and unzip its id.
 
 
 IF THINGS ARE BROKEN

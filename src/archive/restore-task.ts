@@ -1,13 +1,12 @@
-import type { Copy } from '../catalog/index.ts';
-import { MailsealError, type MessageId } from '../domain/index.ts';
+import { MailsealError } from '../domain/index.ts';
 import { type MessageWriter, openMessageWriter, type WriteJob } from '../sources/index.ts';
+import type { StoredAt } from './locate.ts';
 import { readMessage } from './read-stored.ts';
 
 /** One message to be written, with the bundles that have it. */
 export interface RestoreJob {
 	readonly dir: string;
-	readonly id: MessageId;
-	readonly copies: readonly Copy[];
+	readonly at: StoredAt;
 	readonly write: WriteJob;
 }
 
@@ -26,10 +25,10 @@ export function restoreMessages(jobs: readonly RestoreJob[], given?: MessageWrit
 	}
 }
 
-function restoreOne({ dir, id, copies, write }: RestoreJob, writer: MessageWriter): RestoreOutcome {
+function restoreOne({ dir, at, write }: RestoreJob, writer: MessageWriter): RestoreOutcome {
 	try {
-		const outcome = writer.write(write, readMessage(dir, id, copies));
-		return { outcome, bytes: outcome === 'written' ? (copies[0]?.size ?? 0) : 0 };
+		const outcome = writer.write(write, readMessage(dir, at));
+		return { outcome, bytes: outcome === 'written' ? (at.copies[0]?.size ?? 0) : 0 };
 	} catch (error) {
 		// A full or read-only disk ends the whole restore; anything else is this message's own trouble.
 		if (!(error instanceof MailsealError) || error.code === 'no-space' || error.code === 'read-only') throw error;

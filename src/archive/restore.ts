@@ -4,6 +4,7 @@ import { type AccountName, type Finding, type FolderName, MailsealError, type Sn
 import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogAt } from './catalog-at.ts';
+import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
 import type { RestoreRequest } from './requests.ts';
 import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
@@ -154,9 +155,7 @@ async function restoreAccount(contents: AccountContents, context: Context): Prom
 
 async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 	const { archive, request, workers, writer, catalog } = context;
-	const jobs = plan.jobs.map(
-		(write): RestoreJob => ({ dir: archive.dir, id: write.message, copies: catalog.pack.copies(write.message), write }),
-	);
+	const jobs = plan.jobs.map((write): RestoreJob => ({ dir: archive.dir, at: locate(catalog, write.message), write }));
 	if (writer.order === 'planned') {
 		const one = openMessageWriter();
 		try {

@@ -1,4 +1,15 @@
-import type { AccountName, BundleId, BundleKind, Finding, Flag, FolderName, MessageId, Reason, SnapshotName } from '../domain/index.ts';
+import type {
+	AccountName,
+	AttachmentId,
+	BundleId,
+	BundleKind,
+	Finding,
+	Flag,
+	FolderName,
+	MessageId,
+	Reason,
+	SnapshotName,
+} from '../domain/index.ts';
 
 /** What every use case gives back beside its result. */
 export interface Outcome<Result> {
@@ -15,6 +26,7 @@ export interface PackResult {
 	readonly messages: { readonly total: number; readonly added: number; readonly changed: number; readonly removed: number };
 	readonly sealed: { readonly confirmed: number; readonly new: number; readonly newBytes: number; readonly rewrittenBytes: number };
 	readonly volatile: { readonly bundles: number; readonly bytes: number; readonly newBytes: number };
+	/** Attachments stored apart after this pack, those that no bundle had before it, and the bytes that storing each once saves. */
 	readonly attachments: { readonly total: number; readonly new: number; readonly sharedBytes: number };
 	readonly scan: { readonly folders: number; readonly foldersRead: number; readonly filesRead: number; readonly bytesRead: number };
 	readonly seconds: number;
@@ -58,6 +70,8 @@ export interface StatusResult {
 	readonly volatile: { readonly bundles: number; readonly bytes: number };
 	/** Messages placed more than once and stored once: the bytes that this saves. */
 	readonly sharedBytes: number;
+	/** Attachments stored apart, their bytes before compression, and the bytes that storing each once saves. */
+	readonly attachments: { readonly total: number; readonly bytes: number; readonly sharedBytes: number };
 	/** What to do next, as commands or sentences; empty where nothing needs doing. */
 	readonly next: readonly string[];
 }
@@ -94,14 +108,50 @@ export interface MessageRow {
 	readonly from?: string;
 	readonly to?: string;
 	readonly subject?: string;
+	/** Attached files, where there are any. */
+	readonly files?: number;
+}
+
+export interface AttachmentRow {
+	readonly id: AttachmentId;
+	/** Bytes before compression. */
+	readonly size: number;
+	/** Media type, as the first message says that has it. */
+	readonly type: string;
+	/** File names that messages give it, at most five. */
+	readonly names: readonly string[];
+	/** How many messages and accounts share it, and the bytes that storing it once saves. */
+	readonly messages: number;
+	readonly accounts: number;
+	readonly savedBytes: number;
+	/** The bundle that it is read from. */
+	readonly bundle: BundleId;
+	readonly kind: BundleKind;
+}
+
+/** A bundle that must be there to read attachments. */
+export interface NeededBundle {
+	readonly id: BundleId;
+	readonly kind: BundleKind;
+	readonly size: number;
+	/** Attachments that are read from it, and the bytes that they take in it. */
+	readonly attachments: number;
+	readonly bytes: number;
+}
+
+/** Attachments, and all bundles that must be there to read every one of them, also of those beyond the limit. */
+export interface AttachmentListing extends Listing<AttachmentRow> {
+	readonly bundles: readonly NeededBundle[];
 }
 
 export interface BundleRow {
 	readonly id: BundleId;
 	readonly kind: BundleKind;
 	readonly size: number;
-	/** Messages whose bytes lie in it, and how many of them the newest snapshot still reads from it. */
+	/** Messages and attachments whose bytes lie in it. */
 	readonly messages: number;
+	readonly attachments: number;
+	/** Messages and attachments that the newest snapshot still reads from it. */
 	readonly live: number;
 	readonly tenant?: string;
 }
@@ -130,6 +180,16 @@ export interface ExtractedMessage {
 	readonly fileName: string;
 	/** The exact bytes, proved against the id before the first piece is given. */
 	chunks(): Iterable<Uint8Array>;
+}
+
+/** A part of a message, decoded as a mail reader would save it. */
+export interface ExtractedPart {
+	readonly message: MessageId;
+	/** The file name that the message gives, or `part-N` for a part without one. */
+	readonly name: string;
+	/** Media type in lower case. */
+	readonly type: string;
+	readonly bytes: Uint8Array;
 }
 
 export interface RestoreResult {

@@ -1,17 +1,20 @@
-import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
-import type { Finding, MessageLine, PlacedWord, Policy } from '../domain/index.ts';
-import { type BundleWriter, MAX_WORDS, openBuilder } from './bundle-builder.ts';
-import { carry } from './carry.ts';
+import type { Finding, PartFacts, PlacedWord, Policy } from '../domain/index.ts';
+import type { Arrived, Incoming } from './arrive.ts';
+import { type Item, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import type { BundleWriter } from './bundle-writer.ts';
+import { carry, damageFinding } from './carry.ts';
 import type { QuietMail } from './divide.ts';
-import { type Absent, type Arrived, type Incoming, type IngestRequest, ingestAll } from './ingest.ts';
+import { type Absent, type IngestRequest, ingestAll } from './ingest.ts';
 import type { BundleSettings } from './requests.ts';
+import { type AttachmentSealer, neededAttachments, openPending } from './seal-attachments.ts';
 
 export interface SealRequest {
 	readonly dir: string;
 	readonly catalog: Catalog;
 	readonly writer: BundleWriter;
+	readonly attachments: AttachmentSealer;
 	readonly bundles: BundleSettings;
 	readonly policy: Policy;
 	readonly now: number;
@@ -66,10 +69,18 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 	order.sort((a, b) => byPlace(a.place, b.place));
 
 	const builder = openBuilder();
+	const pending = openPending();
 	let placed: Placed[] = [];
+	// True once the open bundle is certain to be written, so that its attachments need not be held back.
+	let isSure = quiet.lingered;
+
+	async function sealPending(): Promise<void> {
+		for (const needed of pending.take()) await request.attachments.add(needed);
+	}
 
 	async function flush(): Promise<void> {
 		if (placed.length === 0) return;
+		await sealPending();
 		for (const { word } of placed) builder.addWord(sealedWord(word));
 		await request.writer.write('sealed', builder.take());
 		for (const { arrived } of placed) {
@@ -78,6 +89,7 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 			arrived.release();
 		}
 		placed = [];
+		isSure = quiet.lingered;
 	}
 
 	function giveBack(arrived: Arrived): void {
@@ -85,21 +97,39 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		arrived.release();
 	}
 
-	async function add(
-		word: PlacedWord,
-		item: { line: MessageLine; stored: StoredMessage['stored'] } | null,
-		arrived: Arrived | null,
-	): Promise<void> {
+	async function add(word: PlacedWord, item: Item | null, arrived: Arrived | null): Promise<void> {
 		const last = placed.at(-1);
-		const size = item === null ? builder.size : builder.sizeWith({ ...item.line, stored: item.stored });
-		const tooFull = size > bundles.max || builder.messages >= MAX_MESSAGES;
+		const size = item === null ? builder.size : builder.sizeWith([item]);
+		const tooFull = size > bundles.max || builder.isFull(1);
 		// A cut between two accounts keeps a mailbox in one bundle, as long as it does not make small ones.
 		const accountEnds =
 			last !== undefined && last.word.account !== word.account && builder.size >= bundles.target / 2 && size > bundles.target;
 		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
-		if (item !== null) builder.addMessage(item.line, item.stored);
+		if (item !== null) builder.add(item);
 		placed.push({ word, arrived });
 		if (builder.size >= bundles.target || placed.length >= MAX_WORDS) await flush();
+	}
+
+	/** Sees to it that what the message needs is sealed with it; false, with a finding, where it cannot be read. */
+	async function addAttachments(word: PlacedWord, parts: readonly PartFacts[], arrived: Arrived | null): Promise<boolean> {
+		const { attachments, dir } = request;
+		try {
+			const has = (id: NonNullable<PartFacts['id']>): boolean => pending.has(id) || attachments.has(id);
+			for (const needed of neededAttachments(parts, { dir, catalog, arrived: arrived?.attachments ?? [], has })) pending.add(needed);
+		} catch (error) {
+			request.findings.push(damageFinding(word.message, error));
+			return false;
+		}
+		isSure ||= builder.size + pending.size >= bundles.target / 2;
+		if (isSure) await sealPending();
+		return true;
+	}
+
+	/** What a sealed or open bundle of this tenant has of the message already, or null. */
+	function partsOfSealed({ message }: PlacedWord): readonly PartFacts[] | null {
+		if (builder.has(message)) return [];
+		if (!catalog.pack.isSealedFor(message, quiet.tenant)) return null;
+		return catalog.pack.copies(message).flatMap((copy) => (copy.sealed ? copy.attachments : []));
 	}
 
 	const arrivals = ingestAll(
@@ -108,11 +138,11 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 	)[Symbol.asyncIterator]();
 	for (const { next } of order) {
 		if (next.word !== null) {
-			const { message } = next.word;
-			const needed = !builder.has(message) && !catalog.pack.isSealedFor(message, quiet.tenant);
-			const carried = needed ? carry(message, request) : null;
+			const there = partsOfSealed(next.word);
+			const carried = there === null ? carry(next.word.message, request) : null;
+			const parts = there ?? carried?.line.attachments ?? null;
 			// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.
-			if (!needed || carried !== null) await add(next.word, carried, null);
+			if (parts !== null && (await addAttachments(next.word, parts, null))) await add(next.word, carried, null);
 			continue;
 		}
 		const { value: arrived, done } = await arrivals.next();
@@ -123,16 +153,16 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		}
 		const word = request.judge(arrived);
 		const due = dueOf(word, policy);
-		if (due === null || due > now) {
-			giveBack(arrived);
-			continue;
-		}
-		const needed = !builder.has(word.message) && !catalog.pack.isSealedFor(word.message, quiet.tenant);
-		await add(word, needed ? arrived : null, arrived);
+		const there = partsOfSealed(word);
+		const isQuiet = due !== null && due <= now;
+		if (isQuiet && (await addAttachments(word, there ?? arrived.line.attachments, arrived))) {
+			await add(word, there === null ? arrived : null, arrived);
+		} else giveBack(arrived);
 	}
 
-	if (quiet.lingered || builder.size >= bundles.target / 2) return flush();
+	if (isSure || builder.size + pending.size >= bundles.target / 2) return flush();
 	builder.take();
+	pending.take();
 	for (const { arrived } of placed) if (arrived !== null) giveBack(arrived);
 }
 

@@ -13,6 +13,7 @@ export async function status(archive: Archive, now: number): Promise<Outcome<Sta
 		const state = catalog.state();
 		const bundles = catalog.bundles();
 		const findings: Finding[] = [];
+		const { attachments, bytes, sharedBytes } = catalog.attachmentTotals();
 		return {
 			findings,
 			result: {
@@ -26,6 +27,7 @@ export async function status(archive: Archive, now: number): Promise<Outcome<Sta
 				sealed: summary(bundles, 'sealed'),
 				volatile: summary(bundles, 'volatile'),
 				sharedBytes: catalog.read.sharedBytes(),
+				attachments: { total: attachments, bytes, sharedBytes },
 				next: nextSteps(state === null ? null : Date.parse(state.time), now),
 			},
 		};

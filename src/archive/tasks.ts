@@ -1,9 +1,11 @@
-import { readHeaderFacts } from '../attachments/index.ts';
-import { encodeItem } from '../bundle/index.ts';
-import type { BundleId, Codec, HeaderFacts, MessageId } from '../domain/index.ts';
+import { readHeaderFacts, type TakenApart, takeApart } from '../attachments/index.ts';
+import { encodeAttachment, encodeItem } from '../bundle/index.ts';
+import type { AttachmentLine, BundleId, Codec, HeaderFacts, MessageId, PartFacts } from '../domain/index.ts';
 import type { OpenMessage, ReadMessage, Unreadable } from '../sources/index.ts';
-import { type CheckDepth, checkBundleFile, type Damage } from './check-bundle.ts';
+import { type CheckDepth, type CheckedBundle, checkBundleFile } from './check-bundle.ts';
 import { sha256 } from './hash.ts';
+import type { StoredAt } from './locate.ts';
+import { proveMessages } from './prove-messages.ts';
 import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
 
 /** One message as a thread has read, hashed and compressed it. */
@@ -11,12 +13,24 @@ export interface IngestedMessage {
 	readonly id: MessageId;
 	readonly size: number;
 	readonly codec: Codec;
+	/** Bytes of the recipe before compression; left out for a message that is kept whole. */
+	readonly recipe?: number;
 	readonly stored: Uint8Array;
+	readonly parts: readonly PartFacts[];
+	/** What the recipe needs, each once. */
+	readonly attachments: readonly IngestedAttachment[];
+	/** Why the message was not taken apart. */
+	readonly problem: TakenApart['problem'];
 	readonly headers: HeaderFacts;
 	readonly date: number;
 	readonly mode: number;
 	readonly owner: readonly [uid: number, gid: number];
 	readonly oddity?: ReadMessage['oddity'];
+}
+
+export interface IngestedAttachment {
+	readonly line: AttachmentLine;
+	readonly stored: Uint8Array;
 }
 
 export type Ingested =
@@ -25,39 +39,76 @@ export type Ingested =
 	| { readonly kind: 'large' }
 	| { readonly kind: 'unreadable'; readonly why: Unreadable; readonly text: string };
 
+export interface IngestTask {
+	readonly type: 'ingest';
+	readonly paths: readonly string[];
+	readonly compress: boolean;
+	/** Parts of at least so many bytes are stored apart. */
+	readonly attachmentMin: number;
+	/** Messages above so many bytes are left for reading in pieces. */
+	readonly limit: number;
+}
+
 /** What a thread can be asked; the result has the same `type`. */
 export type Task =
-	| { readonly type: 'ingest'; readonly paths: readonly string[]; readonly compress: boolean; readonly limit: number }
+	| IngestTask
 	| { readonly type: 'check'; readonly path: string; readonly id: BundleId; readonly depth: CheckDepth }
+	| { readonly type: 'prove'; readonly dir: string; readonly messages: readonly StoredAt[] }
 	| { readonly type: 'restore'; readonly jobs: readonly RestoreJob[] };
 
 export type TaskResult =
 	| { readonly type: 'ingest'; readonly items: readonly Ingested[] }
-	| { readonly type: 'check'; readonly bytes: number; readonly messages: number; readonly damages: readonly Damage[] }
+	| ({ readonly type: 'check' } & CheckedBundle)
+	/** Why messages cannot be read, in the order given; null for one that can. */
+	| { readonly type: 'prove'; readonly problems: readonly (string | null)[] }
 	| { readonly type: 'restore'; readonly outcomes: readonly RestoreOutcome[] };
 
 /** Carries out one task in the thread that calls. */
 export async function runTask(task: Task, open: OpenMessage): Promise<TaskResult> {
 	switch (task.type) {
 		case 'ingest':
-			return { type: 'ingest', items: task.paths.map((path) => ingest(path, { open, compress: task.compress, limit: task.limit })) };
+			return { type: 'ingest', items: ingestAll(task, open) };
 		case 'check':
 			return { type: 'check', ...(await checkBundleFile(task)) };
+		case 'prove':
+			return { type: 'prove', problems: proveMessages(task.dir, task.messages) };
 		case 'restore':
 			return { type: 'restore', outcomes: restoreMessages(task.jobs) };
 	}
 }
 
-function ingest(path: string, options: { open: OpenMessage; compress: boolean; limit: number }): Ingested {
-	const read = options.open(path, options.limit);
+function ingestAll(task: IngestTask, open: OpenMessage): Ingested[] {
+	// One file sent to many often comes many times in a row: it is compressed once.
+	const encoded = new Map<string, IngestedAttachment>();
+	return task.paths.map((path) => ingest(path, { task, open, encoded }));
+}
+
+function ingest(path: string, context: { task: IngestTask; open: OpenMessage; encoded: Map<string, IngestedAttachment> }): Ingested {
+	const { task, open, encoded } = context;
+	const read = open(path, task.limit);
 	if ('unreadable' in read) return { kind: 'unreadable', why: read.unreadable, text: read.text };
 	if (read.bytes === null) return { kind: 'large' };
+	const { recipe, parts, attachments, problem } = takeApart(read.bytes, { minimum: task.attachmentMin });
+	const apart: IngestedAttachment[] = [];
+	for (const [id, bytes] of attachments) {
+		let attachment = encoded.get(id);
+		if (attachment === undefined) {
+			const { codec, stored } = encodeAttachment(bytes, task);
+			attachment = { line: { type: 'attachment', id, size: bytes.length, codec }, stored };
+			encoded.set(id, attachment);
+		}
+		apart.push(attachment);
+	}
 	return {
 		kind: 'message',
 		message: {
 			id: sha256(read.bytes) as MessageId,
 			size: read.size,
-			...encodeItem(read.bytes, { compress: options.compress }),
+			...encodeItem(recipe ?? read.bytes, task),
+			...(recipe === null ? {} : { recipe: recipe.length }),
+			parts,
+			attachments: apart,
+			problem,
 			headers: readHeaderFacts(read.bytes),
 			date: read.date,
 			mode: read.mode,
@@ -71,15 +122,29 @@ function ingest(path: string, options: { open: OpenMessage; compress: boolean; l
 export function packTransfer(result: TaskResult): { readonly result: TaskResult; readonly transfer: ArrayBuffer[] } {
 	if (result.type !== 'ingest') return { result, transfer: [] };
 	let total = 0;
-	for (const item of result.items) if (item.kind === 'message') total += item.message.stored.length;
+	// Bytes that several messages share are moved once.
+	const shared = new Set<Uint8Array>();
+	for (const item of result.items) {
+		if (item.kind !== 'message') continue;
+		shared.add(item.message.stored);
+		for (const { stored } of item.message.attachments) shared.add(stored);
+	}
+	for (const bytes of shared) total += bytes.length;
 	const buffer = new ArrayBuffer(total);
+	const moved = new Map<Uint8Array, Uint8Array>();
 	let offset = 0;
+	for (const bytes of shared) {
+		const place = new Uint8Array(buffer, offset, bytes.length);
+		place.set(bytes);
+		moved.set(bytes, place);
+		offset += bytes.length;
+	}
+	const move = (bytes: Uint8Array): Uint8Array => moved.get(bytes) ?? bytes;
 	const items = result.items.map((item): Ingested => {
 		if (item.kind !== 'message') return item;
-		const stored = new Uint8Array(buffer, offset, item.message.stored.length);
-		stored.set(item.message.stored);
-		offset += stored.length;
-		return { kind: 'message', message: { ...item.message, stored } };
+		const { message } = item;
+		const attachments = message.attachments.map(({ line, stored }) => ({ line, stored: move(stored) }));
+		return { kind: 'message', message: { ...message, stored: move(message.stored), attachments } };
 	});
 	return { result: { type: 'ingest', items }, transfer: [buffer] };
 }

@@ -1,14 +1,16 @@
-import { MAX_MESSAGES, type StoredMessage } from '../bundle/index.ts';
 import type { Catalog } from '../catalog/index.ts';
-import { type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
-import { type BundleWriter, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import { type AttachmentId, type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
+import type { Arrived } from './arrive.ts';
+import { type Item, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import type { BundleWriter } from './bundle-writer.ts';
 import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
-import { type Absent, type Arrived, type IngestRequest, ingestAll } from './ingest.ts';
+import { type Absent, type IngestRequest, ingestAll } from './ingest.ts';
 import type { Archive } from './open-archive.ts';
 import type { PackRequest } from './requests.ts';
 import type { Scan } from './scan.ts';
 import { sealTenant } from './seal.ts';
+import { openAttachmentSealer } from './seal-attachments.ts';
 import type { Workers } from './workers.ts';
 
 /** What a pack counts while it works. */
@@ -16,6 +18,8 @@ export interface Tally {
 	added: number;
 	changed: number;
 	removed: number;
+	/** Attachments that no bundle had before. */
+	attachments: number;
 	filesRead: number;
 	bytesRead: number;
 }
@@ -48,20 +52,22 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		tally.removed++;
 	}
 
-	async function makeRoom(message: StoredMessage): Promise<void> {
-		if (builder.messages > 0 && builder.sizeWith(message) > bundles.max) await writer.write('volatile', builder.take());
-	}
-
-	async function flushIfFull(): Promise<void> {
-		if (builder.size >= bundles.target || builder.messages >= MAX_MESSAGES || builder.words >= MAX_WORDS)
+	async function makeRoom(items: readonly Item[]): Promise<void> {
+		if (builder.items > 0 && (builder.sizeWith(items) > bundles.max || builder.isFull(items.length)))
 			await writer.write('volatile', builder.take());
 	}
 
+	async function flushIfFull(): Promise<void> {
+		if (builder.size >= bundles.target || builder.isFull(1) || builder.words >= MAX_WORDS) await writer.write('volatile', builder.take());
+	}
+
+	const attachments = openAttachmentSealer({ catalog, writer, bundles, onNew: () => tally.attachments++ });
 	for (const mail of quiet) {
 		await sealTenant(mail, {
 			dir: archive.dir,
 			catalog,
 			writer,
+			attachments,
 			bundles,
 			policy,
 			now,
@@ -75,13 +81,20 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		});
 	}
 
+	await attachments.flush();
+
 	// A night without news leaves every bundle as alive as it was.
 	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
 	await carryLive(dropped, { dir: archive.dir, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
+	const isAttachmentKept = (id: AttachmentId): boolean =>
+		builder.hasAttachment(id) || catalog.pack.attachmentCopies(id).some((copy) => !dropped.has(copy.bundle));
 	const isKept = (id: PlacedWord['message']): boolean =>
-		builder.has(id) || catalog.pack.copies(id).some((copy) => !dropped.has(copy.bundle));
+		builder.has(id) ||
+		catalog.pack
+			.copies(id)
+			.some((copy) => !dropped.has(copy.bundle) && copy.attachments.every((part) => part.id === undefined || isAttachmentKept(part.id)));
 	volatile.sort(byPlace);
 	for await (const arrived of ingestAll(volatile, ingest)) {
 		if ('absent' in arrived) {
@@ -91,15 +104,18 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		const word = judge(arrived);
 		const { known } = arrived.incoming.placement;
 		if (known === null || !sameWord(known, word)) {
-			if (!isKept(word.message)) {
-				await makeRoom({ ...arrived.line, stored: arrived.stored });
-				builder.addMessage(arrived.line, arrived.stored);
+			const items: Item[] = isKept(word.message) ? [] : [arrived, ...arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id))];
+			await makeRoom(items);
+			for (const item of items) {
+				if (item.line.type === 'attachment' && catalog.pack.attachmentCopies(item.line.id).length === 0) tally.attachments++;
+				builder.add(item);
 			}
 			builder.addWord(word);
 			if (known === null) tally.added++;
 			else tally.changed++;
 			await flushIfFull();
-			if (!(arrived.stored instanceof Uint8Array) && builder.messages > 0) await writer.write('volatile', builder.take());
+			// What is read out of its message again must be written before the message is let go.
+			if (items.some(({ stored }) => !(stored instanceof Uint8Array)) && builder.items > 0) await writer.write('volatile', builder.take());
 		}
 		arrived.release();
 	}
@@ -107,7 +123,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		builder.addWord(word);
 		await flushIfFull();
 	}
-	if (builder.messages > 0 || builder.words > 0) await writer.write('volatile', builder.take());
+	if (builder.items > 0 || builder.words > 0) await writer.write('volatile', builder.take());
 
 	for (const account of scan.accounts) {
 		catalog.setAccountSignature(account.account, account.signature);
@@ -116,10 +132,11 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	return dropped;
 }
 
-function ingestRequest({ workers, request, findings, tally }: TonightRequest): IngestRequest {
+function ingestRequest({ archive, workers, request, findings, tally }: TonightRequest): IngestRequest {
 	return {
 		workers,
 		compress: request.bundles.compress,
+		attachmentMin: archive.attachmentMin,
 		signal: request.signal,
 		findings,
 		onRead(bytes) {

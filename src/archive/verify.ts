@@ -2,6 +2,7 @@ import { type BundleId, type BundleRef, type Finding, MailsealError, type Snapsh
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogFindings, SNAPSHOT_MISSING } from './check-catalog.ts';
+import { type Material, recipeFindings } from './check-recipes.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { VerifyRequest } from './requests.ts';
@@ -37,6 +38,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	const turn = [...bundles.values()].filter((ref) => request.mode !== 'sample' || isItsTurn(ref.id, request));
 	request.progress.step('verify', turn.length);
 	const running = new Set<Promise<void>>();
+	const material = new Map<BundleId, Material>();
 	for (const ref of turn) {
 		throwIfAborted(request.signal);
 		const path = bundlePath(dir, ref.kind, ref.id);
@@ -51,6 +53,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		const known = damaged.has(ref.id);
 		const check = workers.run({ type: 'check', path, id: ref.id, depth: request.mode === 'deep' ? 'messages' : 'hash' }).then((result) => {
 			bytes += result.bytes;
+			material.set(ref.id, { ref, material: result.material });
 			messages += result.messages;
 			// A wrong size says all that a wrong hash could add.
 			for (const damage of result.damages) if (!known || damage.code !== 'hash-mismatch') report(ref, damage.code, damage.text);
@@ -64,6 +67,10 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		if (running.size >= workers.width) await Promise.race(running);
 	}
 	await Promise.all(running);
+	if (request.mode === 'deep') {
+		const whole = turn.flatMap(({ id }) => material.get(id) ?? []);
+		findings.push(...(await recipeFindings(whole, { dir, workers, signal: request.signal })));
+	}
 	const isWhole = damaged.size === 0 && missing.size === 0;
 	for (const finding of await catalogFindings(archive, isWhole ? (snapshots.at(-1) ?? null) : null, request)) {
 		if (finding.code === SNAPSHOT_MISSING) missing.add(finding.subject);

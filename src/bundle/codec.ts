@@ -2,16 +2,50 @@ import type { Codec } from '../domain/index.ts';
 import { damaged } from './damage.ts';
 import { gunzip, gzip } from './gzip.ts';
 
-/** The bytes to store for an item; one that would not shrink by a tenth stays as it is. */
-export function encodeItem(
-	bytes: Uint8Array,
-	options: { readonly compress: boolean },
-): { readonly codec: Codec; readonly stored: Uint8Array } {
+/** Up to here an attachment is tried as a whole: looking at samples first would cost as much. */
+const SMALL = 16 << 10;
+/** Above this nothing is compressed in memory. */
+const LARGEST_COMPRESSED = 64 << 20;
+const SAMPLES = 4;
+const SAMPLE = 4 << 10;
+
+/** An item as it is to be stored. */
+export interface EncodedItem {
+	readonly codec: Codec;
+	readonly stored: Uint8Array;
+}
+
+/** The bytes to store for a message or recipe; one that would not shrink by a tenth stays as it is. */
+export function encodeItem(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
 	if (options.compress) {
 		const stored = gzip(bytes);
-		if (stored.length * 10 <= bytes.length * 9) return { codec: 'gzip', stored };
+		if (pays(stored.length, bytes.length)) return { codec: 'gzip', stored };
 	}
 	return { codec: 'none', stored: bytes };
+}
+
+/**
+ * The bytes to store for an attachment, compressed only where that makes it smaller by a tenth. Most are pictures and archives
+ * that would not shrink, so above 16 KiB samples of the content decide whether that is tried; above 64 MiB it never is.
+ */
+export function encodeAttachment(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
+	const compress = options.compress && bytes.length <= LARGEST_COMPRESSED && (bytes.length <= SMALL || samplesShrink(bytes));
+	return encodeItem(bytes, { compress });
+}
+
+/** The samples lie in the middle of equal slices: first and last bytes are often tables unlike the rest. */
+function samplesShrink(bytes: Uint8Array): boolean {
+	const slice = bytes.length / SAMPLES;
+	let shrunk = 0;
+	for (let index = 0; index < SAMPLES; index++) {
+		const start = Math.floor((index + 0.5) * slice) - SAMPLE / 2;
+		shrunk += gzip(bytes.subarray(start, start + SAMPLE)).length;
+	}
+	return pays(shrunk, SAMPLES * SAMPLE);
+}
+
+function pays(shrunk: number, length: number): boolean {
+	return shrunk * 10 <= length * 9;
 }
 
 /** The bytes of an item, `size` of them exactly. Bytes that do not give that are `archive-damaged`. */

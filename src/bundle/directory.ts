@@ -17,7 +17,7 @@ import {
 	ZIP64_LOCATOR,
 } from './zip-records.ts';
 
-/** Messages, marker and manifest. */
+/** Messages, attachments, marker and manifest. */
 const MOST_ENTRIES = MAX_ENTRIES;
 const LARGEST_DIRECTORY = MOST_ENTRIES * (CENTRAL_RECORD + LONGEST_NAME + ZIP64_CENTRAL_EXTRA);
 /** Bytes at the end of a bundle among which its directory and end records lie. */

@@ -1,5 +1,6 @@
-export { decodeItem, encodeItem } from './codec.ts';
-export { messageEntryName, parseMessageEntryName } from './entry-names.ts';
+export { MAX_ITEMS } from './check-content.ts';
+export { decodeItem, encodeAttachment, encodeItem } from './codec.ts';
+export { attachmentEntryName, messageEntryName, parseEntryName } from './entry-names.ts';
 export { entryOverhead } from './layout.ts';
 export { decodeManifest, encodeManifest } from './manifest-file.ts';
 export type { ContentKind } from './marker.ts';
@@ -7,4 +8,5 @@ export type { RangeSource } from './range-source.ts';
 export { type OpenBundle, openBundle } from './reader.ts';
 export { decodeSnapshot, encodeSnapshot } from './snapshot-file.ts';
 export { type EntryDamage, verifyEntries } from './verify.ts';
-export { type BundleDraft, composeBundle, MAX_MESSAGES, type StoredMessage, type StreamedBytes } from './writer.ts';
+export type { StoredBytes, StreamedBytes } from './write-zip.ts';
+export { type BundleDraft, composeBundle, type Location, type StoredAttachment, type StoredMessage } from './writer.ts';

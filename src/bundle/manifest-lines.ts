@@ -7,22 +7,19 @@ import {
 	type Flag,
 	type FolderRemovedWord,
 	type FolderWord,
-	type HeaderFacts,
 	isFlag,
 	isPathLevel,
 	type ManifestLine,
-	type MessageLine,
 	type Owner,
 	type PlacedWord,
 	parseAccountName,
-	parseAttachmentId,
 	parseFolderName,
 	parseMessageId,
 	type RemovedWord,
 } from '../domain/index.ts';
-import { choice, type Fields, instant, list, nested, optional, parsed, refuseUnknown, text, texts, wholeNumber } from './fields.ts';
+import { choice, type Fields, instant, list, optional, parsed, refuseUnknown, text, texts, wholeNumber } from './fields.ts';
+import { type Complete, orderedAttachment, orderedMessage, parseAttachment, parseMessage } from './item-lines.ts';
 
-const CODECS = ['none', 'gzip'] as const;
 const DIRECTORIES = ['cur', 'new'] as const;
 const LAYOUTS = ['maildir++', 'fs'] as const;
 const LARGEST_MODE = 0o7777;
@@ -38,6 +35,7 @@ type Types = { [Line in ManifestLine as Line['type']]: Line };
 
 const PARSERS: { readonly [Type in keyof Types]: (fields: Fields) => Types[Type] } = {
 	message: parseMessage,
+	attachment: parseAttachment,
 	placed: parsePlaced,
 	removed: parseRemoved,
 	folder: parseFolder,
@@ -58,13 +56,10 @@ export function parseManifestLine(fields: Fields): ManifestLine {
 /** The line as a value whose fields stand in the order in which they are written. */
 export function orderedLine(line: ManifestLine): object {
 	switch (line.type) {
-		case 'message': {
-			const { type, id, size, codec, attachments } = line;
-			const { messageId, date, from, to, cc, subject } = line.headers;
-			const headers = { messageId, date, from, to, cc, subject } satisfies Complete<HeaderFacts>;
-			const ordered = { type, id, size, codec, attachments } satisfies Complete<Omit<MessageLine, 'headers'>>;
-			return { ...ordered, headers };
-		}
+		case 'message':
+			return orderedMessage(line);
+		case 'attachment':
+			return orderedAttachment(line);
 		case 'placed': {
 			const { type, account, folder, key, message, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner } = line;
 			const ordered = { type, account, folder, key, message, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner };
@@ -99,33 +94,6 @@ export function orderedLine(line: ManifestLine): object {
 			return { type, account, folder, path } satisfies Complete<ControlRemovedWord>;
 		}
 	}
-}
-
-/** Every field named, so that a field added to the domain cannot be forgotten here. */
-type Complete<Line> = { readonly [Name in keyof Required<Line>]: Line[Name] | undefined };
-
-function parseMessage(fields: Fields): MessageLine {
-	return {
-		type: 'message',
-		id: parsed(fields, 'id', parseMessageId),
-		size: wholeNumber(fields, 'size'),
-		codec: choice(fields, 'codec', CODECS),
-		attachments: texts(fields, 'attachments').map((item) =>
-			parsed({ ...fields, values: { attachments: item } }, 'attachments', parseAttachmentId),
-		),
-		headers: parseHeaders(nested(fields, 'headers')),
-	};
-}
-
-function parseHeaders(fields: Fields): HeaderFacts {
-	return refuseUnknown(fields, {
-		...optional(fields, 'messageId', text),
-		...optional(fields, 'date', utcDate),
-		...optional(fields, 'from', text),
-		...optional(fields, 'to', text),
-		...optional(fields, 'cc', text),
-		...optional(fields, 'subject', text),
-	});
 }
 
 function parsePlaced(fields: Fields): PlacedWord {
@@ -261,13 +229,6 @@ function owner(fields: Fields, name: string): Owner {
 	if (rest.length > 0) throw fields.fault(name, `has ${rest.length + 2} members (must be user and group)`);
 	const pair = { ...fields, values: { [name]: uid } };
 	return [wholeNumber(pair, name, LARGEST_OWNER), wholeNumber({ ...fields, values: { [name]: gid } }, name, LARGEST_OWNER)];
-}
-
-function utcDate(fields: Fields, name: string): string {
-	const value = text(fields, name);
-	if (!value.endsWith('Z') || Number.isNaN(Date.parse(value)))
-		throw fields.fault(name, `is ${JSON.stringify(value)} (must be ISO 8601 UTC)`);
-	return value;
 }
 
 function base64(fields: Fields, name: string): string {

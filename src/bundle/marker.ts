@@ -1,4 +1,4 @@
-import { MailsealError } from '../domain/index.ts';
+import { MailsealError, type ManifestLine } from '../domain/index.ts';
 import { damaged } from './damage.ts';
 import { choice, type Fault, fieldsOf, refuseUnknown, wholeNumber } from './fields.ts';
 
@@ -7,6 +7,15 @@ const KINDS = ['messages', 'attachments', 'volatile'] as const;
 
 /** What a bundle holds: sealed messages, sealed attachments, or what one pack found that is not sealed. */
 export type ContentKind = (typeof KINDS)[number];
+
+/**
+ * True where the manifest of such a bundle may have this line. Headers and text are small and read often, attachments are the bulk
+ * and shared by all tenants: no sealed bundle has both, and one of attachments says nothing of anybody's mail.
+ */
+export function allowsLine(kind: ContentKind, line: ManifestLine): boolean {
+	if (kind === 'messages') return line.type !== 'attachment';
+	return kind === 'volatile' || line.type === 'attachment';
+}
 
 /** Bytes that no marker reaches. */
 export const MARKER_LIMIT = 1024;

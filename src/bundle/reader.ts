@@ -1,20 +1,26 @@
 import { crc32 } from 'node:zlib';
-import type { Codec, ManifestLine, MessageId } from '../domain/index.ts';
+import type { AttachmentId, Codec, ManifestLine, MessageId } from '../domain/index.ts';
+import { checkManifest, locateItems } from './check-items.ts';
 import { damaged } from './damage.ts';
 import { type DirectoryEntry, LONGEST_TAIL, readDirectory } from './directory.ts';
-import { MANIFEST_NAME, MARKER_NAME, parseMessageEntryName } from './entry-names.ts';
+import { MANIFEST_NAME, MARKER_NAME } from './entry-names.ts';
 import { checkLocalHeaders } from './local-headers.ts';
 import { decodeManifest } from './manifest-file.ts';
 import { type ContentKind, decodeMarker, MARKER_LIMIT } from './marker.ts';
 import { type RangeSource, readExactly, readingAhead } from './range-source.ts';
 import { parseEnd } from './zip-records.ts';
 
-/** A bundle whose structure was found to be sound; nothing is said of the bytes of its messages. */
+/** A bundle whose structure was found to be sound; nothing is said of the bytes of its messages and attachments. */
 export interface OpenBundle {
 	readonly kind: ContentKind;
 	readonly lines: readonly ManifestLine[];
-	/** Where the stored bytes of each message lie. */
-	readonly messages: ReadonlyMap<MessageId, { readonly offset: number; readonly length: number; readonly codec: Codec }>;
+	/** Where the stored bytes of each message lie, and whether they are a recipe. */
+	readonly messages: ReadonlyMap<
+		MessageId,
+		{ readonly offset: number; readonly length: number; readonly codec: Codec; readonly recipe: boolean }
+	>;
+	/** Where the stored bytes of each attachment lie. */
+	readonly attachments: ReadonlyMap<AttachmentId, { readonly offset: number; readonly length: number; readonly codec: Codec }>;
 	/** All entries in the order in which they lie; `offset` is where the data begins. */
 	readonly entries: readonly { readonly name: string; readonly offset: number; readonly length: number; readonly crc32: number }[];
 }
@@ -37,7 +43,7 @@ export async function openBundle(source: RangeSource, options: { readonly localH
 	}
 	if (marker.length > MARKER_LIMIT) throw damaged('bad-marker', `Cannot open bundle: "${MARKER_NAME}" has ${marker.length} bytes`);
 	const kind = decodeMarker(await readChecked(readingAhead(source, { ahead: 0, first: tail }), marker));
-	const messages = locateMessages(directory);
+	const items = locateItems(directory, kind);
 	if (options.localHeaders !== false) await checkLocalHeaders(source, directory);
 	const manifest = directory.at(-1);
 	if (manifest?.name !== MANIFEST_NAME) {
@@ -46,53 +52,13 @@ export async function openBundle(source: RangeSource, options: { readonly localH
 		throw damaged('manifest-not-last', `Cannot open bundle: "${MANIFEST_NAME}" is not its last entry`);
 	}
 	const lines = decodeManifest(await readChecked(readingAhead(source, { ahead: 0, first: tail }), manifest));
-	checkManifest(lines, messages);
+	checkManifest(lines, { kind, ...items });
 	const entries = directory.map(({ name, offset, length, crc32: crc }) => ({ name, offset, length, crc32: crc }));
-	return { kind, lines, messages, entries };
+	return { kind, lines, ...items, entries };
 }
 
 async function readChecked(source: RangeSource, entry: DirectoryEntry): Promise<Uint8Array> {
 	const bytes = await readExactly(source, entry);
 	if (crc32(bytes) !== entry.crc32) throw damaged('wrong-crc', `Cannot open bundle: entry "${entry.name}" does not have its CRC-32`);
 	return bytes;
-}
-
-function locateMessages(directory: readonly DirectoryEntry[]): Map<MessageId, { offset: number; length: number; codec: Codec }> {
-	const messages = new Map<MessageId, { offset: number; length: number; codec: Codec }>();
-	for (const { name, offset, length } of directory) {
-		const message = parseMessageEntryName(name);
-		if (message === null) {
-			if (name === MARKER_NAME || name === MANIFEST_NAME) continue;
-			throw damaged('unknown-entry', `Cannot open bundle: entry "${name}" is nothing that format 1 knows`);
-		}
-		if (messages.has(message.id)) throw damaged('duplicate-message', `Cannot open bundle: message "${message.id}" is there twice`);
-		messages.set(message.id, { offset, length, codec: message.codec });
-	}
-	return messages;
-}
-
-function checkManifest(
-	lines: readonly ManifestLine[],
-	messages: ReadonlyMap<MessageId, { readonly length: number; readonly codec: Codec }>,
-): void {
-	const seen = new Set<MessageId>();
-	for (const line of lines) {
-		if (line.type !== 'message') continue;
-		const { id } = line;
-		function refuse(damage: string, problem: string): never {
-			throw damaged(damage, `Cannot open bundle: message "${id}" ${problem}`);
-		}
-		const entry = messages.get(id);
-		if (entry === undefined) refuse('entry-missing', 'is in its manifest but not among its entries');
-		if (seen.has(id)) refuse('manifest-repeats', 'is in its manifest twice');
-		if (entry.codec !== line.codec) refuse('wrong-codec', `has codec ${entry.codec} (${line.codec} by its manifest)`);
-		if (entry.codec === 'none' && entry.length !== line.size) {
-			refuse('wrong-size', `has ${entry.length} bytes (${line.size} by its manifest)`);
-		}
-		seen.add(id);
-	}
-	if (seen.size === messages.size) return;
-	for (const id of messages.keys()) {
-		if (!seen.has(id)) throw damaged('manifest-lacks-message', `Cannot open bundle: its manifest lacks message "${id}"`);
-	}
 }

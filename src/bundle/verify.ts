@@ -1,9 +1,9 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { MailsealError, type MessageLine } from '../domain/index.ts';
+import { type Codec, MailsealError, type ManifestLine } from '../domain/index.ts';
 import { decodeItem } from './codec.ts';
 import { damaged, damageOf } from './damage.ts';
-import { parseMessageEntryName } from './entry-names.ts';
+import { parseEntryName } from './entry-names.ts';
 import { gunzipPieces } from './gzip.ts';
 import { type RangeSource, readExactly, readingAhead } from './range-source.ts';
 import type { OpenBundle } from './reader.ts';
@@ -15,6 +15,15 @@ const LARGEST_PLAIN = 128 << 20;
 
 type Entry = OpenBundle['entries'][number];
 
+/** What the bytes of an item must be once they are decoded. */
+interface Expected {
+	readonly type: 'message' | 'attachment';
+	/** Null for a recipe: only with its attachments can the message be hashed. */
+	readonly id: string | null;
+	readonly size: number;
+	readonly codec: Codec;
+}
+
 /** A damaged entry: `damage` is a stable code, `text` one sentence. */
 export interface EntryDamage {
 	readonly name: string;
@@ -23,8 +32,8 @@ export interface EntryDamage {
 }
 
 /**
- * Compares every entry with its CRC-32; with `decode`, also every whole message with its size and id. Gives what is damaged and
- * goes on; throws what reading throws.
+ * Compares every entry with its CRC-32; with `decode`, also every whole message and attachment with its size and id, and every
+ * recipe with its size. Gives what is damaged and goes on; throws what reading throws.
  */
 export async function* verifyEntries(
 	source: RangeSource,
@@ -32,15 +41,14 @@ export async function* verifyEntries(
 	options: { readonly decode: boolean; readonly signal: AbortSignal },
 ): AsyncGenerator<EntryDamage, void, undefined> {
 	const { decode, signal } = options;
-	const lines = new Map<string, MessageLine>();
-	for (const line of bundle.lines) if (line.type === 'message') lines.set(line.id, line);
+	const expectations = decode ? expectationsOf(bundle.lines) : new Map<string, Expected>();
 	const ahead = readingAhead(source, { ahead: AHEAD });
 	for (const entry of bundle.entries) {
 		signal.throwIfAborted();
-		const line = decode ? lines.get(parseMessageEntryName(entry.name)?.id ?? '') : undefined;
+		const expected = expectations.get(itemOf(entry.name));
 		try {
-			const whole = entry.length <= LARGEST_STORED && (line?.size ?? 0) <= LARGEST_PLAIN;
-			await (whole ? checkWhole(ahead, { entry, line }) : checkInPieces(ahead, { entry, line, signal }));
+			const whole = entry.length <= LARGEST_STORED && (expected?.size ?? 0) <= LARGEST_PLAIN;
+			await (whole ? checkWhole(ahead, { entry, expected }) : checkInPieces(ahead, { entry, expected, signal }));
 		} catch (error) {
 			const damage = damageOf(error);
 			if (damage === undefined || damage === 'truncated' || !(error instanceof MailsealError)) throw error;
@@ -49,33 +57,49 @@ export async function* verifyEntries(
 	}
 }
 
-async function checkWhole(source: RangeSource, item: { readonly entry: Entry; readonly line: MessageLine | undefined }): Promise<void> {
-	const { entry, line } = item;
+function expectationsOf(lines: readonly ManifestLine[]): Map<string, Expected> {
+	const expectations = new Map<string, Expected>();
+	for (const line of lines) {
+		if (line.type !== 'message' && line.type !== 'attachment') continue;
+		const { type, id, size, codec } = line;
+		const recipe = line.type === 'message' ? line.recipe : undefined;
+		expectations.set(`${type} ${id}`, recipe === undefined ? { type, id, size, codec } : { type, id: null, size: recipe, codec });
+	}
+	return expectations;
+}
+
+function itemOf(name: string): string {
+	const item = parseEntryName(name);
+	return item === null ? '' : `${item.kind} ${item.id}`;
+}
+
+async function checkWhole(source: RangeSource, item: { readonly entry: Entry; readonly expected: Expected | undefined }): Promise<void> {
+	const { entry, expected } = item;
 	const stored = await readExactly(source, entry);
 	if (crc32(stored) !== entry.crc32) throw wrongCrc(entry);
-	if (line === undefined) return;
-	const plain = decodeItem(stored, line);
-	if (hash('sha256', plain, 'hex') !== line.id) throw wrongHash(entry);
+	if (expected === undefined) return;
+	const plain = decodeItem(stored, expected);
+	if (expected.id !== null && hash('sha256', plain, 'hex') !== expected.id) throw wrongHash(entry, expected);
 }
 
 async function checkInPieces(
 	source: RangeSource,
-	item: { readonly entry: Entry; readonly line: MessageLine | undefined; readonly signal: AbortSignal },
+	item: { readonly entry: Entry; readonly expected: Expected | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
-	const { entry, line, signal } = item;
+	const { entry, expected, signal } = item;
 	let crc = 0;
 	for await (const piece of pieces(source, entry, signal)) crc = crc32(piece, crc);
 	if (crc !== entry.crc32) throw wrongCrc(entry);
-	if (line === undefined) return;
+	if (expected === undefined) return;
 	const digest = createHash('sha256');
 	const stored = pieces(source, entry, signal);
 	let size = 0;
-	for await (const piece of line.codec === 'gzip' ? gunzipPieces(stored, { limit: line.size, thing: 'item' }) : stored) {
-		digest.update(piece);
+	for await (const piece of expected.codec === 'gzip' ? gunzipPieces(stored, { limit: expected.size, thing: 'item' }) : stored) {
+		if (expected.id !== null) digest.update(piece);
 		size += piece.length;
 	}
-	if (size !== line.size) throw damaged('wrong-size', `Cannot decode item: it has ${size} bytes (${line.size} were expected)`);
-	if (digest.digest('hex') !== line.id) throw wrongHash(entry);
+	if (size !== expected.size) throw damaged('wrong-size', `Cannot decode item: it has ${size} bytes (${expected.size} were expected)`);
+	if (expected.id !== null && digest.digest('hex') !== expected.id) throw wrongHash(entry, expected);
 }
 
 async function* pieces(source: RangeSource, entry: Entry, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
@@ -90,6 +114,6 @@ function wrongCrc(entry: Entry): Error {
 	return damaged('wrong-crc', `Cannot read entry "${entry.name}": its bytes do not have its CRC-32`);
 }
 
-function wrongHash(entry: Entry): Error {
-	return damaged('wrong-hash', `Cannot read entry "${entry.name}": the SHA-256 of the message is not its id`);
+function wrongHash(entry: Entry, expected: Expected): Error {
+	return damaged('wrong-hash', `Cannot read entry "${entry.name}": the SHA-256 of the ${expected.type} is not its id`);
 }

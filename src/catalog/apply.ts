@@ -1,10 +1,12 @@
 import { dueOf } from '../classifier/index.ts';
 import {
 	type AccountName,
+	type AttachmentId,
 	type BundleRef,
 	type ControlWord,
 	type FolderName,
 	type FolderWord,
+	isFile,
 	type ManifestLine,
 	type MessageId,
 	type MessageLine,
@@ -13,11 +15,13 @@ import {
 	tenantOf,
 	type Word,
 } from '../domain/index.ts';
+import { openAttachmentApplier } from './apply-attachments.ts';
 import type { Database, Statement } from './database.ts';
-import { CODECS, factsColumn, flagBits, hashColumn, keywordsColumn } from './rows.ts';
+import { fileNames, openFileSetter } from './files.ts';
+import { CODECS, factsColumn, flagBits, hashColumn, keywordsColumn, partsColumn } from './rows.ts';
 import { searchable } from './searchable.ts';
 
-/** Where the bytes of one message lie in a bundle's file. */
+/** Where the stored bytes of one message or attachment lie in a bundle's file. */
 export interface Location {
 	readonly offset: number;
 	readonly length: number;
@@ -27,6 +31,7 @@ export interface BundleToApply {
 	readonly ref: BundleRef;
 	readonly lines: readonly ManifestLine[];
 	readonly locations: ReadonlyMap<MessageId, Location>;
+	readonly attachmentLocations: ReadonlyMap<AttachmentId, Location>;
 }
 
 /** Placements, and the bytes of the messages that they stand for. */
@@ -56,6 +61,8 @@ function dueFrom(word: PlacedWord, { policy, now }: Judging, before: number | nu
 
 export function openApplier(database: Database, totals: Totals): Applier {
 	const statements = prepareAll(database);
+	const attachments = openAttachmentApplier(database);
+	const setFiles = openFileSetter(database);
 	const accounts = new Map<string, number>();
 	const folders = new Map<string, number>();
 
@@ -90,19 +97,25 @@ export function openApplier(database: Database, totals: Totals): Applier {
 	function applyMessage(line: MessageLine, location: Location | undefined, bid: number, known: Map<MessageId, [number, number]>): void {
 		const id = hashColumn(line.id);
 		const row = statements.findMessage.row(id);
+		const parts = partsColumn(line.attachments);
 		let mid = Number(row?.[0] ?? 0);
 		if (row === undefined || row[1] === null) {
 			const { messageId, ...shown } = line.headers;
-			if (row === undefined) mid = statements.addMessage.run(id, line.size, messageId ?? null, factsColumn(shown)).id;
+			const files = line.attachments.filter(isFile).length;
+			if (row === undefined) mid = statements.addMessage.run(id, line.size, messageId ?? null, factsColumn(shown), files).id;
 			else {
-				statements.fillMessage.run(line.size, messageId ?? null, factsColumn(shown), mid);
+				statements.fillMessage.run(line.size, messageId ?? null, factsColumn(shown), files, mid);
 				totals.bytes += line.size * Number(statements.countPlacements.row(mid)?.[0] ?? 0);
 			}
 			const { from, to, cc, subject } = line.headers;
-			statements.addHeader.run(mid, searchable(from), searchable(to), searchable(cc), searchable(subject));
-		}
+			statements.addHeader.run(mid, searchable(from), searchable(to), searchable(cc), searchable(subject), fileNames(line.attachments));
+		} else if (parts !== null && statements.findGreaterParts.row(mid, parts) === undefined) setFiles(mid, line.attachments);
 		known.set(line.id, [mid, line.size]);
-		if (location !== undefined) statements.addCopy.run(mid, bid, location.offset, location.length, CODECS.indexOf(line.codec));
+		if (location === undefined) return;
+		statements.addCopy.run(mid, bid, location.offset, location.length, CODECS.indexOf(line.codec), line.recipe ?? null);
+		if (parts === null) return;
+		statements.addParts.run(mid, bid, parts);
+		attachments.addUses({ mid, bid, parts: line.attachments });
 	}
 
 	function applyPlaced(
@@ -118,7 +131,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			const row = statements.findMessage.row(hashColumn(word.message));
 			if (row === undefined) {
 				// A word may come before its message: once another tenant's placement sealed it, the older copy was dropped.
-				message = [statements.addMessage.run(hashColumn(word.message), null, null, '{}').id, 0];
+				message = [statements.addMessage.run(hashColumn(word.message), null, null, '{}', 0).id, 0];
 			} else message = [Number(row[0]), Number(row[1] ?? 0)];
 			known.set(word.message, message);
 		}
@@ -222,7 +235,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 
 	return {
 		totals,
-		apply({ ref, lines, locations }, judging) {
+		apply({ ref, lines, locations, attachmentLocations }, judging) {
 			const sealed = ref.kind === 'sealed';
 			const tenant = sealed ? lines.find((line) => line.type === 'placed') : undefined;
 			const position = Number(statements.lastPosition.row()?.[0] ?? 0) + 1;
@@ -233,12 +246,14 @@ export function openApplier(database: Database, totals: Totals): Applier {
 					ref.size,
 					position,
 					tenant === undefined ? null : tenantOf((tenant as PlacedWord).account),
-					lines.filter((line) => line.type !== 'message').length,
+					lines.filter((line) => line.type !== 'message' && line.type !== 'attachment').length,
 				)?.[0],
 			);
 			const known = new Map<MessageId, [number, number]>();
+			attachments.begin();
 			for (const line of lines) {
 				if (line.type === 'message') applyMessage(line, locations.get(line.id), bid, known);
+				else if (line.type === 'attachment') attachments.addCopy(line, { bid, location: attachmentLocations.get(line.id) });
 				else if (line.type === 'placed') applyPlaced(line, bid, sealed, judging, known);
 				else applyWord(line, bid);
 			}
@@ -274,11 +289,13 @@ function prepareAll(database: Database) {
 		),
 		removeControl: sql('DELETE FROM control WHERE aid = (SELECT aid FROM account WHERE name = ?) AND folder = ? AND path = ?'),
 		findMessage: sql('SELECT mid, size FROM message WHERE id = ?'),
-		addMessage: sql('INSERT INTO message(id, size, message_id, headers) VALUES (?, ?, ?, ?)'),
-		fillMessage: sql('UPDATE message SET size = ?, message_id = ?, headers = ? WHERE mid = ?'),
+		addMessage: sql('INSERT INTO message(id, size, message_id, headers, files) VALUES (?, ?, ?, ?, ?)'),
+		fillMessage: sql('UPDATE message SET size = ?, message_id = ?, headers = ?, files = ? WHERE mid = ?'),
 		countPlacements: sql('SELECT count(*) FROM placement WHERE mid = ?'),
-		addHeader: sql('INSERT INTO header(rowid, sender, recipient, cc, subject) VALUES (?, ?, ?, ?, ?)'),
-		addCopy: sql('INSERT OR REPLACE INTO copy(mid, bid, offset, length, codec) VALUES (?, ?, ?, ?, ?)'),
+		addHeader: sql('INSERT INTO header(rowid, sender, recipient, cc, subject, filename) VALUES (?, ?, ?, ?, ?, ?)'),
+		addCopy: sql('INSERT OR REPLACE INTO copy(mid, bid, offset, length, codec, recipe) VALUES (?, ?, ?, ?, ?, ?)'),
+		addParts: sql('INSERT OR REPLACE INTO copy_parts(mid, bid, parts) VALUES (?, ?, ?)'),
+		findGreaterParts: sql('SELECT 1 FROM copy_parts WHERE mid = ? AND parts >= ?'),
 		findPlacement: sql(
 			'SELECT p.anchored, m.size, p.due, p.mid, p.since FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?',
 		),

@@ -14,7 +14,9 @@ import {
 } from '../domain/index.ts';
 import { type Applier, type BundleToApply, type Judging, openApplier, type Totals } from './apply.ts';
 import { type Database, openDatabase, type Place, type Statement } from './database.ts';
+import { dropBundle } from './drop.ts';
 import { fingerprint } from './fingerprint.ts';
+import type { AttachmentTotals } from './list-attachments.ts';
 import { type PackQueries, packQueries } from './pack-queries.ts';
 import { type ReadQueries, readQueries, type ShownPlacement } from './read-queries.ts';
 import { hashColumn, hashOf, PLACED_COLUMNS, placedWord } from './rows.ts';
@@ -37,6 +39,8 @@ export interface Catalog {
 	readonly usable: boolean;
 	state(): CatalogState | null;
 	totals(): Totals;
+	/** Counted once for each change and kept, so that an unchanged night does not count again. */
+	attachmentTotals(): AttachmentTotals;
 	/** Bundles of the present snapshot, oldest first. */
 	bundles(): BundleRef[];
 	/** True for a bundle that any known snapshot names. */
@@ -47,7 +51,7 @@ export interface Catalog {
 
 	begin(): void;
 	apply(bundle: BundleToApply, judging: Judging | null): void;
-	/** Takes a bundle out of the present state; throws where a placement would lose its last copy, or its word. */
+	/** Takes a bundle out of the present state; throws where a placement would lose its last copy, an attachment of it, or its word. */
 	drop(id: BundleId): void;
 	/** Notes a bundle of an older snapshot, so that it counts as known. */
 	noteBundle(ref: BundleRef): void;
@@ -74,13 +78,17 @@ export function openCatalog(place: Place): Catalog {
 	if (schemaVersion(database) === 0 && place.kind !== 'copy') createTables(database);
 	const usable = schemaVersion(database) === SCHEMA_VERSION;
 	const totals: Totals = { messages: 0, bytes: 0 };
+	const reads = readQueries(database);
 	let applier: Applier | null = null;
 	let queries: PackQueries | null = null;
 	let noteStatement: Statement | null = null;
 	let open = false;
+	/** What a commit found; null once a bundle came or went since. */
+	let attachmentTotals: AttachmentTotals | null = null;
 	if (usable) {
 		totals.messages = Number(meta('messages') ?? 0);
 		totals.bytes = Number(meta('bytes') ?? 0);
+		readAttachmentTotals();
 	}
 
 	function meta(name: string): string | null {
@@ -90,6 +98,17 @@ export function openCatalog(place: Place): Catalog {
 
 	function setMeta(name: string, value: string | number): void {
 		database.prepare('INSERT OR REPLACE INTO meta(name, value) VALUES (?, ?)').run(name, String(value));
+	}
+
+	function countAttachments(): AttachmentTotals {
+		attachmentTotals ??= reads.attachmentTotals();
+		return attachmentTotals;
+	}
+
+	/** What was kept holds for what was committed, not for what is being written. */
+	function readAttachmentTotals(): void {
+		const kept = meta('attachments');
+		attachmentTotals = kept === null ? null : (JSON.parse(kept) as AttachmentTotals);
 	}
 
 	function state(): CatalogState | null {
@@ -103,10 +122,11 @@ export function openCatalog(place: Place): Catalog {
 			queries ??= packQueries(database);
 			return queries;
 		},
-		read: readQueries(database),
+		read: reads,
 		usable,
 		state,
 		totals: () => ({ ...totals }),
+		attachmentTotals: countAttachments,
 
 		bundles() {
 			return [...database.prepare('SELECT id, sealed, size FROM bundle WHERE position IS NOT NULL ORDER BY position').rows()].map(
@@ -134,12 +154,14 @@ export function openCatalog(place: Place): Catalog {
 		apply(bundle, judging) {
 			applier ??= openApplier(database, totals);
 			applier.apply(bundle, judging);
+			attachmentTotals = null;
 			// When this mail is due is still to be decided.
 			if (judging === null) database.prepare("DELETE FROM meta WHERE name = 'policy'").run();
 		},
 
 		drop(id) {
 			dropBundle(database, id);
+			attachmentTotals = null;
 		},
 
 		noteBundle(ref) {
@@ -183,6 +205,7 @@ export function openCatalog(place: Place): Catalog {
 			setMeta('time', time);
 			setMeta('messages', totals.messages);
 			setMeta('bytes', totals.bytes);
+			setMeta('attachments', JSON.stringify(countAttachments()));
 			database.prepare('INSERT OR REPLACE INTO snapshot(name, sha256) VALUES (?, ?)').run(name, sha256);
 			database.exec('COMMIT');
 			open = false;
@@ -195,6 +218,7 @@ export function openCatalog(place: Place): Catalog {
 			if (database.inTransaction) database.exec('ROLLBACK');
 			totals.messages = Number(meta('messages') ?? 0);
 			totals.bytes = Number(meta('bytes') ?? 0);
+			readAttachmentTotals();
 		},
 
 		check() {
@@ -211,29 +235,6 @@ export function openCatalog(place: Place): Catalog {
 			database.close();
 		},
 	};
-}
-
-function dropBundle(database: Database, id: BundleId): void {
-	const row = database.prepare('SELECT bid FROM bundle WHERE id = ?').row(hashColumn(id));
-	if (row === undefined) return;
-	const bid = Number(row[0]);
-	const lost = database
-		.prepare(
-			`SELECT count(*) FROM copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)
-			 AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)`,
-		)
-		.row(bid);
-	if (Number(lost?.[0]) > 0) {
-		throw new Error(`dropping bundle ${id} would lose ${lost?.[0]} messages that are still placed`);
-	}
-	const words = database.prepare('SELECT count(*) FROM placement WHERE bid = ? AND sealed = 0').row(bid);
-	if (Number(words?.[0]) > 0) throw new Error(`dropping bundle ${id} would lose the newest words about ${words?.[0]} messages`);
-	const alone = `SELECT mid FROM copy c WHERE c.bid = ${bid} AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)`;
-	database.exec(`DELETE FROM header WHERE rowid IN (${alone})`);
-	database.exec(`DELETE FROM message WHERE mid IN (${alone})`);
-	database.exec(`DELETE FROM copy WHERE bid = ${bid}`);
-	database.exec(`DELETE FROM gone WHERE bid = ${bid}`);
-	database.exec(`UPDATE bundle SET position = NULL WHERE bid = ${bid}`);
 }
 
 function redecide(database: Database, policy: Policy): void {

@@ -6,16 +6,17 @@ import {
 	type FolderName,
 	type FolderWord,
 	type HeaderFacts,
-	type ManifestLine,
 	type MessageId,
 	type MessageLine,
+	type PartFacts,
 	type PlacedWord,
 	parseBundleId,
 	type Tenant,
 	type Word,
 } from '../domain/index.ts';
+import { attachmentQueries } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
-import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, placedWord } from './rows.ts';
+import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
 /** One stored copy of a message. */
 export interface Copy {
@@ -26,6 +27,10 @@ export interface Copy {
 	readonly codec: Codec;
 	/** Bytes of the message itself. */
 	readonly size: number;
+	/** Bytes of the recipe before compression; null where the message lies whole. */
+	readonly recipe: number | null;
+	/** As the line of this copy names them. */
+	readonly attachments: readonly PartFacts[];
 }
 
 export interface KnownAccount {
@@ -50,7 +55,7 @@ export interface KnownPlacement {
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {
 	readonly tenant: Tenant;
-	/** Stored bytes of what no sealed bundle of the tenant has yet. */
+	/** Stored bytes of messages that no sealed bundle of the tenant has yet, and of attachments that no sealed bundle has. */
 	readonly bytes: number;
 	/** Since when the longest waiting has waited for a bundle, milliseconds since 1970. */
 	readonly oldestDue: number;
@@ -59,11 +64,13 @@ export interface WaitingTotal {
 /** How much of a volatile bundle the present state still needs. */
 export interface Liveness {
 	readonly bundle: BundleId;
-	/** Messages with their stored bytes, and words: all that it holds, and what is alive of it. */
+	/** Messages and attachments with the stored bytes of both, and words: all that it holds, and what is alive of it. */
 	readonly messages: number;
+	readonly attachments: number;
 	readonly bytes: number;
 	readonly words: number;
 	readonly liveMessages: number;
+	readonly liveAttachments: number;
 	readonly liveBytes: number;
 	readonly liveWords: number;
 }
@@ -76,9 +83,10 @@ const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
 
 /** What a pack asks of the catalog. */
 export function packQueries(database: Database) {
+	const attachments = attachmentQueries(database);
 	const findCopies = database.prepare(
-		`SELECT b.id, b.sealed, c.offset, c.length, c.codec, m.size FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid)
-		 WHERE m.id = ? ORDER BY b.sealed DESC, c.bid DESC`,
+		`SELECT b.id, b.sealed, c.offset, c.length, c.codec, m.size, c.recipe, s.parts
+		 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) LEFT JOIN copy_parts s USING (mid, bid) WHERE m.id = ? ORDER BY b.sealed DESC, c.bid DESC`,
 	);
 	const hasTenantCopy = database.prepare(
 		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.tenant = ? LIMIT 1',
@@ -94,7 +102,7 @@ export function packQueries(database: Database) {
 		`SELECT ${PLACED_COLUMNS}, p.sealed FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key`,
 	);
 
-	function messageLine(id: MessageId, codec: Codec): MessageLine {
+	function messageLine(id: MessageId, { codec, recipe, attachments: parts }: Pick<Copy, 'codec' | 'recipe' | 'attachments'>): MessageLine {
 		const row = findMessage.row(hashColumn(id));
 		const shown = JSON.parse(String(row?.[2] ?? '{}')) as HeaderFacts;
 		const messageId = row?.[1] ?? null;
@@ -103,7 +111,8 @@ export function packQueries(database: Database) {
 			id,
 			size: Number(row?.[0] ?? 0),
 			codec,
-			attachments: [],
+			...(recipe === null ? {} : { recipe }),
+			attachments: parts,
 			headers: messageId === null ? shown : { messageId: String(messageId), ...shown },
 		};
 	}
@@ -178,10 +187,12 @@ export function packQueries(database: Database) {
 					 WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? GROUP BY a.tenant`,
 				)
 				.rows(now);
-			return [...rows].map(([tenant, oldest, bytes]) => ({
+			const waiting = [...rows];
+			const apart = waiting.length === 0 ? null : attachments.waitingBytes(now);
+			return waiting.map(([tenant, oldest, bytes]) => ({
 				tenant: tenant as Tenant,
 				oldestDue: Number(oldest),
-				bytes: Number(bytes),
+				bytes: Number(bytes) + (apart?.get(tenant as Tenant) ?? 0),
 			}));
 		},
 
@@ -196,13 +207,15 @@ export function packQueries(database: Database) {
 		},
 
 		copies(id: MessageId): Copy[] {
-			return [...findCopies.rows(hashColumn(id))].map(([bundle, sealed, offset, length, codec, size]) => ({
+			return [...findCopies.rows(hashColumn(id))].map(([bundle, sealed, offset, length, codec, size, recipe, parts]) => ({
 				bundle: parseBundleId(hashOf(bundle)),
 				sealed: sealed === 1,
 				offset: Number(offset),
 				length: Number(length),
 				codec: CODECS[Number(codec)] ?? 'none',
 				size: Number(size),
+				recipe: recipe === null ? null : Number(recipe),
+				attachments: partsOf(parts),
 			}));
 		},
 
@@ -215,11 +228,14 @@ export function packQueries(database: Database) {
 		},
 
 		messageLine,
+		attachmentCopies: attachments.copies,
+		isAttachmentSealed: attachments.isSealed,
+		liveAttachments: attachments.live,
 
 		liveness(): Liveness[] {
 			const rows = database
 				.prepare(
-					`SELECT b.id, b.words, count(l.mid), coalesce(sum(l.length), 0), coalesce(sum(l.live), 0), coalesce(sum(l.live * l.length), 0),
+					`SELECT b.bid, b.id, b.words, count(l.mid), coalesce(sum(l.length), 0), coalesce(sum(l.live), 0), coalesce(sum(l.live * l.length), 0),
 					   (SELECT count(*) FROM placement p WHERE p.bid = b.bid AND p.sealed = 0)
 					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
 					   + (SELECT count(*) FROM control WHERE control.bid = b.bid) + (SELECT count(*) FROM gone WHERE gone.bid = b.bid)
@@ -229,15 +245,21 @@ export function packQueries(database: Database) {
 					 WHERE b.sealed = 0 AND b.position IS NOT NULL GROUP BY b.bid ORDER BY b.position`,
 				)
 				.rows();
-			return [...rows].map(([id, words, messages, bytes, liveMessages, liveBytes, liveWords]) => ({
-				bundle: parseBundleId(hashOf(id)),
-				messages: Number(messages),
-				bytes: Number(bytes),
-				words: Number(words),
-				liveMessages: Number(liveMessages),
-				liveBytes: Number(liveBytes),
-				liveWords: Number(liveWords),
-			}));
+			const apart = attachments.liveness();
+			return [...rows].map(([bid, id, words, messages, bytes, liveMessages, liveBytes, liveWords]) => {
+				const beside = apart.get(Number(bid)) ?? { attachments: 0, bytes: 0, liveAttachments: 0, liveBytes: 0 };
+				return {
+					bundle: parseBundleId(hashOf(id)),
+					messages: Number(messages),
+					attachments: beside.attachments,
+					bytes: Number(bytes) + beside.bytes,
+					words: Number(words),
+					liveMessages: Number(liveMessages),
+					liveAttachments: beside.liveAttachments,
+					liveBytes: Number(liveBytes) + beside.liveBytes,
+					liveWords: Number(liveWords),
+				};
+			});
 		},
 
 		/** The words of a volatile bundle that nothing newer replaced; a removal only while something listed still speaks of what was removed. */
@@ -279,16 +301,23 @@ export function packQueries(database: Database) {
 		liveMessages(bundle: BundleId): { readonly line: MessageLine; readonly copy: Copy }[] {
 			const rows = database
 				.prepare(
-					`SELECT m.id, c.codec, c.offset, c.length FROM copy c JOIN message m USING (mid)
+					`SELECT m.id, m.size, c.codec, c.offset, c.length, c.recipe, s.parts
+					 FROM copy c JOIN message m USING (mid) LEFT JOIN copy_parts s USING (mid, bid)
 					 WHERE c.bid = (SELECT bid FROM bundle WHERE id = ?) AND ${LIVE_COPY} ORDER BY c.offset`,
 				)
 				.rows(hashColumn(bundle));
-			return [...rows].map(([id, codec, offset, length]) => {
-				const line = messageLine(hashOf(id) as MessageId, CODECS[Number(codec)] ?? 'none');
-				return {
-					line,
-					copy: { bundle, sealed: false, offset: Number(offset), length: Number(length), codec: line.codec, size: line.size },
+			return [...rows].map(([id, size, codec, offset, length, recipe, parts]) => {
+				const copy: Copy = {
+					bundle,
+					sealed: false,
+					offset: Number(offset),
+					length: Number(length),
+					codec: CODECS[Number(codec)] ?? 'none',
+					size: Number(size),
+					recipe: recipe === null ? null : Number(recipe),
+					attachments: partsOf(parts),
 				};
+				return { line: messageLine(hashOf(id) as MessageId, copy), copy };
 			});
 		},
 	};
@@ -296,7 +325,7 @@ export function packQueries(database: Database) {
 
 export type PackQueries = ReturnType<typeof packQueries>;
 
-function goneWord([kind, account, folder, key]: readonly Value[]): Exclude<ManifestLine, MessageLine> {
+function goneWord([kind, account, folder, key]: readonly Value[]): Word {
 	const owner = account as AccountName;
 	const inside = folder as FolderName;
 	switch (kind) {

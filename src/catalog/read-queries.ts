@@ -12,7 +12,9 @@ import {
 	type PlacedWord,
 	parseBundleId,
 } from '../domain/index.ts';
+import { LIVE_ATTACHMENT, USED_ATTACHMENT } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
+import { attachmentLists } from './list-attachments.ts';
 import { flagsOf, hashColumn, hashOf, keywordsOf, PLACED_COLUMNS, placedWord } from './rows.ts';
 
 /** A placement with what people want to see of its message. */
@@ -27,14 +29,16 @@ export interface ShownPlacement {
 	readonly flags: readonly Flag[];
 	readonly keywords: readonly string[];
 	readonly uid?: number;
+	/** Parts of the message that people call an attachment, left out where there is none. */
+	readonly files?: number;
 	readonly headers: HeaderFacts;
 }
 
-export const SHOWN_COLUMNS = 'a.name, f.name, p.key, m.id, m.size, p.date, p.flags, p.keywords, p.uid, m.message_id, m.headers';
+export const SHOWN_COLUMNS = 'a.name, f.name, p.key, m.id, m.size, p.date, p.flags, p.keywords, p.uid, m.files, m.message_id, m.headers';
 export const SHOWN_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING (fid) JOIN account a USING (aid)';
 
 export function shownPlacement(columns: readonly Value[]): ShownPlacement {
-	const [account, folder, key, id, size, date, flags, keywords, uid, messageId, headers] = columns;
+	const [account, folder, key, id, size, date, flags, keywords, uid, files, messageId, headers] = columns;
 	return {
 		account: account as AccountName,
 		folder: folder as FolderName,
@@ -45,6 +49,7 @@ export function shownPlacement(columns: readonly Value[]): ShownPlacement {
 		flags: flagsOf(Number(flags)),
 		keywords: keywordsOf(keywords),
 		...(uid === null ? {} : { uid: Number(uid) }),
+		...(Number(files) > 0 ? { files: Number(files) } : {}),
 		headers: {
 			...(messageId === null ? {} : { messageId: String(messageId) }),
 			...(JSON.parse(String(headers)) as HeaderFacts),
@@ -86,6 +91,8 @@ export function readQueries(database: Database) {
 	}
 
 	return {
+		...attachmentLists(database),
+
 		listAccounts(filter: Filter) {
 			return select({
 				columns: 'a.name, count(DISTINCT f.fid), count(p.key), coalesce(sum(m.size), 0)',
@@ -126,16 +133,19 @@ export function readQueries(database: Database) {
 			return select({
 				columns: `b.id, b.sealed, b.size, b.tenant, count(c.mid),
 					coalesce(sum(EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-						AND (b.sealed = 1 OR NOT EXISTS (SELECT 1 FROM copy o JOIN bundle ob USING (bid) WHERE o.mid = c.mid AND (ob.sealed = 1 OR o.bid > c.bid)))), 0)`,
+						AND (b.sealed = 1 OR NOT EXISTS (SELECT 1 FROM copy o JOIN bundle ob USING (bid) WHERE o.mid = c.mid AND (ob.sealed = 1 OR o.bid > c.bid)))), 0),
+					(SELECT count(*) FROM attachment_copy c WHERE c.bid = b.bid),
+					(SELECT count(*) FROM attachment_copy c WHERE c.bid = b.bid AND CASE b.sealed WHEN 1 THEN ${USED_ATTACHMENT} ELSE ${LIVE_ATTACHMENT} END)`,
 				from: 'bundle b LEFT JOIN copy c USING (bid) WHERE b.position IS NOT NULL',
 				filter,
 				tail: 'GROUP BY b.bid ORDER BY b.position',
-			}).map(([id, sealed, size, tenant, messages, live]) => ({
+			}).map(([id, sealed, size, tenant, messages, liveMessages, attachments, liveAttachments]) => ({
 				id: parseBundleId(hashOf(id)),
 				kind: (sealed === 1 ? 'sealed' : 'volatile') as BundleKind,
 				size: Number(size),
 				messages: Number(messages),
-				live: Number(live),
+				attachments: Number(attachments),
+				live: Number(liveMessages) + Number(liveAttachments),
 				...(tenant === null ? {} : { tenant: String(tenant) }),
 			}));
 		},

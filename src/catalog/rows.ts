@@ -7,6 +7,7 @@ import {
 	formatInstant,
 	type MessageId,
 	type Owner,
+	type PartFacts,
 	type PlacedWord,
 } from '../domain/index.ts';
 import type { Value } from './database.ts';
@@ -32,6 +33,16 @@ export function keywordsColumn(keywords: readonly string[]): string {
 
 export function keywordsOf(column: Value | undefined): string[] {
 	return column === '' || column === null || column === undefined ? [] : (JSON.parse(String(column)) as string[]);
+}
+
+/** Parts as one column: JSON with the fields in the manifest's order, so that the same parts give the same text; null for none. */
+export function partsColumn(parts: readonly PartFacts[]): string | null {
+	if (parts.length === 0) return null;
+	return JSON.stringify(parts.map(({ id, name, type, size, disposition }) => ({ id, name, type, size, disposition })));
+}
+
+export function partsOf(column: Value | undefined): PartFacts[] {
+	return column === null || column === undefined ? [] : (JSON.parse(String(column)) as PartFacts[]);
 }
 
 export function hashColumn(id: string): Uint8Array {

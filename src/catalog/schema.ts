@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 
 /** Raised with every change of the tables; a catalog of another version is rebuilt, never migrated. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const TABLES = `
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -20,15 +20,32 @@ CREATE TABLE folder(
 
 CREATE TABLE control(aid INTEGER, folder TEXT, path TEXT, file TEXT, bid INTEGER, PRIMARY KEY(aid, folder, path)) WITHOUT ROWID;
 
-CREATE TABLE message(mid INTEGER PRIMARY KEY, id BLOB UNIQUE, size INTEGER, message_id TEXT, headers TEXT);
+-- files: parts of the message that people call an attachment.
+CREATE TABLE message(
+  mid INTEGER PRIMARY KEY, id BLOB UNIQUE, size INTEGER, message_id TEXT, headers TEXT, files INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX message_by_message_id ON message(message_id) WHERE message_id IS NOT NULL;
 
 CREATE VIRTUAL TABLE header USING fts5(
-  sender, recipient, cc, subject, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+  sender, recipient, cc, subject, filename, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
 
--- Where the stored bytes of a message lie: offset and length in the bundle's file.
-CREATE TABLE copy(mid INTEGER, bid INTEGER, offset INTEGER, length INTEGER, codec INTEGER, PRIMARY KEY(mid, bid)) WITHOUT ROWID;
+-- Where the stored bytes of a message lie: offset and length in the bundle's file; recipe is null for a whole message.
+CREATE TABLE copy(
+  mid INTEGER, bid INTEGER, offset INTEGER, length INTEGER, codec INTEGER, recipe INTEGER, PRIMARY KEY(mid, bid)) WITHOUT ROWID;
 CREATE INDEX copy_by_bundle ON copy(bid);
+
+-- The parts that the line of a copy names, where it names any: beside the copies, so that what only counts them stays quick.
+CREATE TABLE copy_parts(mid INTEGER, bid INTEGER, parts TEXT, PRIMARY KEY(mid, bid)) WITHOUT ROWID;
+
+-- Every attachment that some bundle has, or that a message of some bundle needs: either may come first.
+CREATE TABLE attachment(atid INTEGER PRIMARY KEY, id BLOB UNIQUE, size INTEGER);
+
+CREATE TABLE attachment_copy(
+  atid INTEGER, bid INTEGER, offset INTEGER, length INTEGER, codec INTEGER, PRIMARY KEY(atid, bid)) WITHOUT ROWID;
+CREATE INDEX attachment_copy_by_bundle ON attachment_copy(bid);
+
+-- One row for each attachment that the copy of a message in a bundle needs.
+CREATE TABLE attachment_use(atid INTEGER, mid INTEGER, bid INTEGER, PRIMARY KEY(atid, mid, bid)) WITHOUT ROWID;
+CREATE INDEX attachment_use_by_copy ON attachment_use(mid, bid);
 
 -- anchored: some listed sealed bundle speaks of it, so that its removal must be remembered.
 CREATE TABLE placement(

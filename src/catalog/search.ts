@@ -12,6 +12,7 @@ const COLUMNS: Readonly<Record<Term['field'], string>> = {
 	to: 'recipient : ',
 	cc: 'cc : ',
 	subject: 'subject : ',
+	filename: 'filename : ',
 };
 
 /** Letters and digits only: what the index takes for a word, so that nothing of a query reaches its grammar. */
@@ -41,6 +42,7 @@ export function searchPlacements(database: Database, query: SearchQuery, limit: 
 	if (query.after !== undefined) add('p.date >= ?', query.after);
 	if (query.larger !== undefined) add('m.size > ?', query.larger);
 	if (query.smaller !== undefined) add('m.size < ?', query.smaller);
+	if (query.hasAttachment !== undefined) add(query.hasAttachment ? 'm.files > 0' : 'm.files = 0');
 	if (query.messageId !== undefined) add('m.message_id = ?', query.messageId);
 	if (query.accounts.length > 0) add(`a.name IN (${query.accounts.map(() => '?').join(', ')})`, ...query.accounts);
 	if (query.folders.length > 0) {

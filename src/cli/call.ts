@@ -5,7 +5,7 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
-import { printable } from './text.ts';
+import { formatExactSize, printable } from './text.ts';
 
 /** One call of one command. */
 export interface Call {
@@ -36,26 +36,42 @@ export interface Answer {
 
 /** One file in `commands/`. */
 export interface CommandModule {
-	/** Adds arguments, options and examples. */
-	describe(command: Command): void;
+	/** Adds arguments, options and examples. `load` is for defaults that an option names. */
+	describe(command: Command, load: () => Promise<Services>): void | Promise<void>;
 	run(call: Call): Promise<Answer>;
+}
+
+interface Opening {
+	/** Makes the archive where there is none. */
+	readonly create?: boolean;
+	/** Bytes, for a new archive; one that is there already keeps its own, and a warning says so. */
+	readonly attachmentMin?: number;
 }
 
 /** Opens the archive for the time of `work`. */
 export async function withArchive<Result>(
 	call: Call,
-	options: { readonly create?: boolean; readonly work: (archive: Archive) => Promise<Result> },
+	options: Opening & { readonly work: (archive: Archive) => Promise<Result> },
 ): Promise<Result> {
+	function warn(text: string): void {
+		// Only a remark: with standard error gone the work goes on.
+		call.io.stderr.write(`mailseal: ${printable(text)}\n`).catch(() => {});
+	}
+	const { create, attachmentMin } = options;
 	const archive = call.services.openArchive({
 		dir: call.settings.archive,
 		files: call.services.files,
-		create: options.create ?? false,
-		warn(text) {
-			// Only a remark: with standard error gone the work goes on.
-			call.io.stderr.write(`mailseal: ${printable(text)}\n`).catch(() => {});
-		},
+		create: create ?? false,
+		...(attachmentMin === undefined ? {} : { attachmentMin }),
+		warn,
 	});
 	try {
+		if (attachmentMin !== undefined && attachmentMin !== archive.attachmentMin) {
+			const [stays, given] = [archive.attachmentMin, attachmentMin].map(formatExactSize);
+			warn(
+				`the attachment minimum of this archive stays at ${stays} (not ${given}): it is fixed at birth, so that one file is always one attachment`,
+			);
+		}
 		return await options.work(archive);
 	} finally {
 		archive.close();
@@ -65,10 +81,12 @@ export async function withArchive<Result>(
 /** Opens the archive and worker threads for the time of `work`. */
 export function withWorkers<Result>(
 	call: Call,
-	options: { readonly create?: boolean; readonly jobs: number; readonly work: (archive: Archive, workers: Workers) => Promise<Result> },
+	options: Opening & { readonly jobs: number; readonly work: (archive: Archive, workers: Workers) => Promise<Result> },
 ): Promise<Result> {
+	const { create, attachmentMin } = options;
 	return withArchive(call, {
-		create: options.create ?? false,
+		...(create === undefined ? {} : { create }),
+		...(attachmentMin === undefined ? {} : { attachmentMin }),
 		async work(archive) {
 			const workers = call.services.openWorkers({ jobs: options.jobs, script: call.io.workerScript });
 			try {

@@ -1,5 +1,6 @@
 import type { BundleSettings } from '../archive/index.ts';
 import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
+import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
 
 export interface ConfigSource {
 	/** `[TYPE:]PATH` */
@@ -13,6 +14,8 @@ export interface Config {
 	readonly sources: readonly ConfigSource[];
 	readonly policy: Partial<Policy>;
 	readonly bundles: Partial<BundleSettings>;
+	/** Bytes. */
+	readonly attachmentMin?: number;
 }
 
 /** Keys and list positions from the top of the document to a value. */
@@ -41,7 +44,7 @@ const BUNDLE = { target: readSize, linger: readDuration, max: readSize } satisfi
 const ROOT = {
 	archive: readText,
 	sources: readSources,
-	'attachment-min': readSize,
+	'attachment-min': readAttachmentMin,
 	compress: readFlag,
 	policy: (value: unknown, at: At) => readTable(value, POLICY, at),
 	bundle: (value: unknown, at: At) => readTable(value, BUNDLE, at),
@@ -63,6 +66,7 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 			...(policy.never === undefined ? {} : { never: policy.never }),
 		},
 		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
+		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 	};
 }
 
@@ -127,6 +131,12 @@ function readDuration(value: unknown, at: At): number {
 function readSize(value: unknown, at: At): number {
 	if (typeof value === 'number') return readCount(value, at);
 	return readParsed(value, at, { parse: parseSize, shouldBe: 'a size such as "64MiB", or bytes as an integer' });
+}
+
+function readAttachmentMin(value: unknown, at: At): number {
+	const bytes = readSize(value, at);
+	if (isAttachmentMin(bytes)) return bytes;
+	throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: `a size ${ATTACHMENT_MIN_RANGE}` });
 }
 
 function readAccount(value: unknown, at: At): AccountName {

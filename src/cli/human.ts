@@ -96,6 +96,8 @@ export function* drawStatus(result: StatusResult, now: number): Generator<string
 	yield `sealed    ${countOf(result.sealed.bundles, 'bundle')} (${formatSize(result.sealed.bytes)})`;
 	yield `volatile  ${countOf(result.volatile.bundles, 'bundle')} (${formatSize(result.volatile.bytes)})`;
 	yield `shared    ${formatSize(result.sharedBytes)} saved by storing equal messages once`;
+	const { total, bytes, sharedBytes } = result.attachments;
+	yield `attached  ${formatCount(total)} stored apart (${formatSize(bytes)}), ${formatSize(sharedBytes)} saved by storing each once`;
 	for (const next of result.next) yield `next      ${printable(next)}`;
 }
 

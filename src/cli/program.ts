@@ -35,6 +35,11 @@ export function openProgram(io: Io, load: () => Promise<Services>): Program {
 	const out: string[] = [];
 	const err: string[] = [];
 	const modules = new Map<string, CommandModule>();
+	let loading: Promise<Services> | null = null;
+	function loadOnce(): Promise<Services> {
+		loading ??= load();
+		return loading;
+	}
 
 	const program = new Command('mailseal')
 		.description('Seals aging mail into immutable zip bundles that a backup confirms by hash instead of copying.')
@@ -76,7 +81,7 @@ export function openProgram(io: Io, load: () => Promise<Services>): Program {
 		running = entry.name;
 		const module = await entry.load();
 		modules.set(entry.name, module);
-		module.describe(command);
+		await module.describe(command, loadOnce);
 	});
 
 	async function execute(name: string, parts: { readonly module: CommandModule; readonly command: Command }): Promise<ExitCode> {
@@ -84,7 +89,7 @@ export function openProgram(io: Io, load: () => Promise<Services>): Program {
 		const global = program.opts<GlobalOptions>();
 		const json = global.json === true;
 		const settings = await resolveSettings(io, global);
-		const services = await load();
+		const services = await loadOnce();
 		const progress = openProgress(io, { mode: global.progress, json });
 		let answer: Answer;
 		try {

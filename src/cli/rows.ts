@@ -7,13 +7,13 @@ import { formatCount, formatMinute } from './text.ts';
 type Cells = readonly string[];
 
 /** How one kind of row is drawn. */
-interface Drawing<Row> {
+export interface Drawing<Row> {
 	readonly columns: readonly Column[];
 	cells(row: Row): Cells;
 }
 
 /** On a terminal with titles and cut to its width; elsewhere every row in full and nothing else. */
-function draw<Row>(drawing: Drawing<Row>, rows: readonly Row[], out: Sink): Iterable<string> {
+export function drawRows<Row>(drawing: Drawing<Row>, rows: readonly Row[], out: Sink): Iterable<string> {
 	return drawTable({
 		columns: drawing.columns,
 		rows: rows.map(drawing.cells),
@@ -22,13 +22,20 @@ function draw<Row>(drawing: Drawing<Row>, rows: readonly Row[], out: Sink): Iter
 	});
 }
 
-// A prefix of 12 digits is unique by far in any archive, and `extract` takes 8 or more.
-const SHORT_ID = 12;
+/** Digits of an id: unique by far in any archive, and `extract` takes 8 or more. */
+export const SHORT_ID = 12;
 
 const LETTERS: Readonly<Record<Flag, string>> = { answered: 'A', deleted: 'D', draft: 'd', flagged: 'F', passed: 'P', seen: 'S' };
 
+/** Beside a message that files came with. */
+const FILES = '@';
+
+function markOf(row: MessageRow): string {
+	return (row.files ?? 0) > 0 ? FILES : '';
+}
+
 export function drawAccounts(rows: readonly AccountRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'ACCOUNT' },
@@ -44,7 +51,7 @@ export function drawAccounts(rows: readonly AccountRow[], out: Sink): Iterable<s
 }
 
 export function drawFolders(rows: readonly FolderRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'MESSAGES', align: 'right' },
@@ -65,7 +72,7 @@ export function drawFolders(rows: readonly FolderRow[], out: Sink): Iterable<str
 }
 
 export function drawMessages(rows: readonly MessageRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'DATE' },
@@ -79,7 +86,7 @@ export function drawMessages(rows: readonly MessageRow[], out: Sink): Iterable<s
 			cells: (row: MessageRow) => [
 				formatMinute(row.date),
 				formatSize(row.size),
-				row.flags.map((flag) => LETTERS[flag]).join(''),
+				row.flags.map((flag) => LETTERS[flag]).join('') + markOf(row),
 				`${row.account}/${row.folder}`,
 				row.from ?? '',
 				row.subject ?? '',
@@ -91,12 +98,13 @@ export function drawMessages(rows: readonly MessageRow[], out: Sink): Iterable<s
 	);
 }
 
-/** What a search found: date, folder, sender, subject and the start of the id. */
+/** What a search found: date, a mark where files came with it, folder, sender, subject and the start of the id. */
 export function drawFound(rows: readonly MessageRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'DATE' },
+				{ title: FILES },
 				{ title: 'FOLDER', flexible: true },
 				{ title: 'FROM', flexible: true },
 				{ title: 'SUBJECT', flexible: true },
@@ -104,6 +112,7 @@ export function drawFound(rows: readonly MessageRow[], out: Sink): Iterable<stri
 			],
 			cells: (row: MessageRow) => [
 				formatMinute(row.date),
+				markOf(row),
 				`${row.account}/${row.folder}`,
 				row.from ?? '',
 				row.subject ?? '',
@@ -116,12 +125,13 @@ export function drawFound(rows: readonly MessageRow[], out: Sink): Iterable<stri
 }
 
 export function drawBundles(rows: readonly BundleRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'KIND' },
 				{ title: 'SIZE', align: 'right' },
 				{ title: 'MESSAGES', align: 'right' },
+				{ title: 'ATTACHED', align: 'right' },
 				{ title: 'LIVE', align: 'right' },
 				{ title: 'TENANT', flexible: true },
 				{ title: 'ID' },
@@ -130,6 +140,7 @@ export function drawBundles(rows: readonly BundleRow[], out: Sink): Iterable<str
 				row.kind,
 				formatSize(row.size),
 				formatCount(row.messages),
+				formatCount(row.attachments),
 				formatCount(row.live),
 				row.tenant ?? '',
 				row.id,
@@ -141,7 +152,7 @@ export function drawBundles(rows: readonly BundleRow[], out: Sink): Iterable<str
 }
 
 export function drawSnapshots(rows: readonly SnapshotRow[], out: Sink): Iterable<string> {
-	return draw(
+	return drawRows(
 		{
 			columns: [
 				{ title: 'SNAPSHOT' },

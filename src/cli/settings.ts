@@ -12,6 +12,8 @@ export interface Settings {
 	readonly policy: Policy;
 	/** Only what the config file says. */
 	readonly bundles: Partial<BundleSettings>;
+	/** Bytes; only where the config file says it. */
+	readonly attachmentMin?: number;
 	/** Null where no config file was found. */
 	readonly configPath: string | null;
 }
@@ -31,6 +33,7 @@ export async function resolveSettings(io: Io, options: { readonly archive?: stri
 		sources: config?.sources ?? [],
 		policy: { ...DEFAULT_POLICY, ...config?.policy },
 		bundles: config?.bundles ?? {},
+		...(config?.attachmentMin === undefined ? {} : { attachmentMin: config.attachmentMin }),
 		configPath: config?.path ?? null,
 	};
 }

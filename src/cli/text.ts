@@ -81,6 +81,18 @@ export function countOf(value: number, noun: string): string {
 	return `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
+/** Bytes so that nothing is lost and every size option takes it: `8KiB`, `1GiB`, `1500`. */
+export function formatExactSize(bytes: number): string {
+	const units = ['', 'KiB', 'MiB', 'GiB'];
+	let value = bytes;
+	let unit = 0;
+	while (value > 0 && value % 1024 === 0 && unit < units.length - 1) {
+		value /= 1024;
+		unit++;
+	}
+	return `${value}${units[unit]}`;
+}
+
 /** Seconds for people: `1.8 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
 	if (seconds < 99.95) return `${seconds.toFixed(1)} s`;

@@ -8,6 +8,7 @@ import {
 	parseInstant,
 	parseSize,
 } from '../domain/index.ts';
+import { parseAttachmentMin } from './attachment-min.ts';
 
 /** Makes the parser of an option's value name the option when it refuses the value. */
 function naming<Value>(option: string, parse: (text: string) => Value): (text: string) => Value {
@@ -28,6 +29,11 @@ export function durationValue(option: string): (text: string) => number {
 
 export function sizeValue(option: string): (text: string) => number {
 	return naming(option, parseSize);
+}
+
+/** Bytes, from 1 to 1 GiB. */
+export function attachmentMinValue(option: string): (text: string) => number {
+	return naming(option, parseAttachmentMin);
 }
 
 export function instantValue(option: string): (text: string) => number {

@@ -23,6 +23,7 @@ export { formatDuration, formatInstant, parseDuration, parseInstant } from './in
 export type {
 	AccountRemovedWord,
 	AccountWord,
+	AttachmentLine,
 	Codec,
 	ControlRemovedWord,
 	ControlWord,
@@ -32,10 +33,12 @@ export type {
 	ManifestLine,
 	MessageLine,
 	Owner,
+	PartFacts,
 	PlacedWord,
 	RemovedWord,
 	Word,
 } from './manifest.ts';
+export { isFile } from './manifest.ts';
 export { type MessageRef, parseMessageRef } from './message-ref.ts';
 export { type Moment, parseMoment } from './moment.ts';
 export { DEFAULT_POLICY, type Policy } from './policy.ts';

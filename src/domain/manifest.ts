@@ -19,16 +19,45 @@ export interface HeaderFacts {
 	readonly subject?: string;
 }
 
-/** A message whose bytes lie in this bundle. */
+/** A MIME part (RFC 2045) of a message that is stored apart from it, or that a mail reader shows as a file. */
+export interface PartFacts {
+	/** Left out where the part lies in the message itself. */
+	readonly id?: AttachmentId;
+	/** File name, decoded to UTF-8 (RFC 2183, RFC 2231, RFC 2047), at most 255 characters, without control characters. */
+	readonly name?: string;
+	/** Media type in lower case, e.g. `application/pdf`. */
+	readonly type: string;
+	/** Bytes: of the attachment, or of the part once its base64 is decoded. */
+	readonly size: number;
+	readonly disposition?: 'attachment' | 'inline';
+}
+
+/** A message whose bytes lie in this bundle, whole or as a recipe. */
 export interface MessageLine {
 	readonly type: 'message';
 	readonly id: MessageId;
 	/** Bytes of the message itself, before any compression. */
 	readonly size: number;
 	readonly codec: Codec;
-	/** Attachments stored apart from the message, in the order of their use. */
-	readonly attachments: readonly AttachmentId[];
+	/** Bytes of the recipe with its literal bytes, before compression; left out where the message is stored whole. */
+	readonly recipe?: number;
+	/** In the order in which they stand in the message; those with an id are what the recipe needs. */
+	readonly attachments: readonly PartFacts[];
 	readonly headers: HeaderFacts;
+}
+
+/** An attachment whose bytes lie in this bundle. */
+export interface AttachmentLine {
+	readonly type: 'attachment';
+	readonly id: AttachmentId;
+	/** Bytes before any compression. */
+	readonly size: number;
+	readonly codec: Codec;
+}
+
+/** True for a part that people call an attachment: it has a file name, or is to be shown apart from the text (RFC 2183). */
+export function isFile(part: PartFacts): boolean {
+	return part.name !== undefined || part.disposition === 'attachment';
 }
 
 /** The state of one placement, valid until a later bundle speaks of the same account, folder and key. */
@@ -140,4 +169,4 @@ export type Word =
 	| ControlWord
 	| ControlRemovedWord;
 
-export type ManifestLine = MessageLine | Word;
+export type ManifestLine = MessageLine | AttachmentLine | Word;

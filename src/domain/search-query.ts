@@ -2,9 +2,9 @@ import { MailsealError } from './errors.ts';
 import { parseInstant } from './instant.ts';
 import { parseSize } from './size.ts';
 
-export type SearchField = 'any' | 'from' | 'to' | 'cc' | 'subject';
+export type SearchField = 'any' | 'from' | 'to' | 'cc' | 'subject' | 'filename';
 
-/** A word or phrase that a message must have, or with `not` must lack, in one field or in any. */
+/** A word or phrase that a message must have, or with `not` must lack, in one field or in any; `filename` is the names of its parts. */
 export interface SearchTerm {
 	readonly field: SearchField;
 	readonly text: string;
@@ -24,13 +24,15 @@ export interface SearchQuery {
 	/** Bytes: more than `larger`, fewer than `smaller`. */
 	readonly larger?: number;
 	readonly smaller?: number;
+	/** True: it has a part that people call an attachment; false: it has none. */
+	readonly hasAttachment?: boolean;
 	readonly accounts: readonly string[];
 	readonly folders: readonly string[];
 	/** With its angle brackets. */
 	readonly messageId?: string;
 }
 
-const KNOWN = 'from:, to:, cc:, subject:, before:, after:, larger:, smaller:, account:, folder:, message-id:';
+const KNOWN = 'from:, to:, cc:, subject:, filename:, has:, before:, after:, larger:, smaller:, account:, folder:, message-id:';
 const NAMES: ReadonlySet<string> = new Set(KNOWN.split(':, ').map((name) => name.replace(':', '')));
 
 /** One item of a query as it was typed. */
@@ -74,11 +76,15 @@ function addToken(draft: Draft, token: Token): void {
 		case 'to':
 		case 'cc':
 		case 'subject':
+		case 'filename':
 			draft.terms.push(asTerm(token.qualifier, token));
 			return;
 	}
-	if (token.not || token.starred) {
-		throw new MailsealError('usage', `Cannot read "${token.source}": only words, phrases, from:, to:, cc: and subject: take a "-" or "*"`);
+	if (token.starred || (token.not && token.qualifier !== 'has')) {
+		throw new MailsealError(
+			'usage',
+			`Cannot read "${token.source}": only words, phrases, from:, to:, cc:, subject: and filename: take a "-" or "*", and has: a "-"`,
+		);
 	}
 	switch (token.qualifier) {
 		case 'before':
@@ -88,6 +94,12 @@ function addToken(draft: Draft, token: Token): void {
 		case 'larger':
 		case 'smaller':
 			draft[token.qualifier] = once(draft[token.qualifier], token, parseSize);
+			return;
+		case 'has':
+			draft.hasAttachment = once(draft.hasAttachment, token, (text) => {
+				if (text.toLowerCase() === 'attachment') return !token.not;
+				throw new MailsealError('usage', `Cannot search for "${token.source}": has: knows no "${text}" (has:attachment is all there is)`);
+			});
 			return;
 		case 'account':
 			draft.accounts.push(token.text);

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openBuilder, writeBundle } from '../../src/archive/bundle-builder.ts';
+import { openBuilder } from '../../src/archive/bundle-builder.ts';
+import { writeBundle } from '../../src/archive/bundle-writer.ts';
 import { reindex } from '../../src/archive/index.ts';
 import { bundlePath } from '../../src/archive/layout.ts';
 import { type BundleRef, SILENT } from '../../src/domain/index.ts';
@@ -106,7 +107,7 @@ test('writeBundle() replaces a damaged file under its name, and leaves a whole o
 	const stored = Buffer.from('Subject: one\n\nbytes\n');
 	async function write(): Promise<BundleRef> {
 		const builder = openBuilder();
-		builder.addMessage(messageOf('one', { size: stored.length }), stored);
+		builder.add({ line: messageOf('one', { size: stored.length }), stored });
 		return (await writeBundle(archive, { kind: 'sealed', contents: builder.take(), signal: never })).ref;
 	}
 	const { id, size } = await write();

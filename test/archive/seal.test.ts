@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BundleContents, BundleWriter } from '../../src/archive/bundle-builder.ts';
+import type { Incoming } from '../../src/archive/arrive.ts';
+import type { BundleContents } from '../../src/archive/bundle-builder.ts';
+import type { BundleWriter } from '../../src/archive/bundle-writer.ts';
 import type { QuietMail } from '../../src/archive/divide.ts';
 import { DEFAULT_BUNDLES, type Workers } from '../../src/archive/index.ts';
-import type { Incoming } from '../../src/archive/ingest.ts';
 import type { ScannedAccount, ScannedFolder } from '../../src/archive/scan.ts';
 import { sealTenant } from '../../src/archive/seal.ts';
+import { openAttachmentSealer } from '../../src/archive/seal-attachments.ts';
 import type { Ingested } from '../../src/archive/tasks.ts';
 import { openCatalog } from '../../src/catalog/index.ts';
-import { type BundleRef, DEFAULT_POLICY, type MessageId, type PlacedWord, tenantOf } from '../../src/domain/index.ts';
+import { type BundleRef, DEFAULT_POLICY, type MessageId, type PlacedWord, parseAttachmentId, tenantOf } from '../../src/domain/index.ts';
 import { openMaildirSource } from '../../src/sources/index.ts';
 import { never } from '../support/archive.ts';
 import { DAY, DAY_ZERO } from '../support/mail-store.ts';
@@ -18,6 +20,8 @@ import { bundleOf, idOf, placeOf } from '../support/words.ts';
 /** What the zip takes for each message beside its bytes: headers before it and in the directory, and twice its name. */
 const OVERHEAD = 30 + 46 + 2 * `messages/ab/${'0'.repeat(64)}.eml`.length;
 
+const ATTACHMENT_OVERHEAD = 30 + 46 + 2 * `attachments/ab/${'0'.repeat(64)}`.length;
+
 interface QuietMessage {
 	/** `account/folder/key`. */
 	readonly place: string;
@@ -26,6 +30,8 @@ interface QuietMessage {
 	readonly at?: number;
 	/** Made from the place where left out. */
 	readonly content?: string;
+	/** Its attachments: a name, which stands for the content, and stored bytes with what the zip adds. */
+	readonly files?: readonly { readonly name: string; readonly size: number }[];
 	/** Gone, or unreadable, when it is read. */
 	readonly unreadable?: boolean;
 }
@@ -33,6 +39,8 @@ interface QuietMessage {
 interface Sealed {
 	/** The content of each sealed bundle, in order. */
 	readonly bundles: BundleContents[];
+	/** The content of each sealed bundle of attachments, in order. */
+	readonly apart: BundleContents[];
 	/** Keys of what stays volatile. */
 	readonly volatile: string[];
 	readonly absent: string[];
@@ -77,31 +85,54 @@ async function sealMail(
 		incoming: mail.map((one) => incomingOf(one, source)),
 		lingered: settings.lingered ?? false,
 	};
+	const shape = { ...DEFAULT_BUNDLES, target: settings.target, max: settings.max };
+	const attachments = openAttachmentSealer({ catalog, writer, bundles: shape, onNew() {} });
 	await sealTenant(quiet, {
 		dir: '/nowhere',
 		catalog,
 		writer,
-		bundles: { ...DEFAULT_BUNDLES, target: settings.target, max: settings.max },
+		attachments,
+		bundles: shape,
 		policy: DEFAULT_POLICY,
 		now: settings.now ?? DAY_ZERO + 40 * DAY,
 		findings: [],
-		ingest: { workers, compress: false, signal: never, findings: [], onRead() {} },
+		ingest: { workers, compress: false, attachmentMin: 1, signal: never, findings: [], onRead() {} },
 		onVolatile: ({ incoming }) => volatile.push(incoming.placement.listed.key),
 		onSealed() {},
 		onAbsent: ({ incoming }) => absent.push(incoming.placement.listed.key),
 		judge: ({ word }) => (settings.judge === undefined ? word : settings.judge(word)),
 	});
+	await attachments.flush();
 	catalog.close();
-	return { bundles, volatile, absent };
+	const apart = bundles.filter((bundle) => bundle.attachments.length > 0);
+	return { bundles: bundles.filter((bundle) => bundle.attachments.length === 0), apart, volatile, absent };
 }
 
-function ingested({ place, size, at, content, unreadable }: QuietMessage): Ingested {
+function ingested({ place, size, at, content, files, unreadable }: QuietMessage): Ingested {
 	if (unreadable) return { kind: 'unreadable', why: 'permission', text: 'no' };
 	const stored = new Uint8Array(size - OVERHEAD);
 	const id = idOf(content ?? place);
+	const attachments = (files ?? []).map((file) => {
+		const bytes = new Uint8Array(file.size - ATTACHMENT_OVERHEAD);
+		const line = { type: 'attachment', id: parseAttachmentId(idOf(file.name)), size: bytes.length, codec: 'none' } as const;
+		return { line, stored: bytes };
+	});
 	return {
 		kind: 'message',
-		message: { id, size: stored.length, codec: 'none', stored, headers: {}, date: at ?? DAY_ZERO, mode: 0o600, owner: [0, 0] },
+		message: {
+			id,
+			size: stored.length,
+			codec: 'none',
+			...(attachments.length === 0 ? {} : { recipe: stored.length }),
+			stored,
+			parts: attachments.map(({ line }) => ({ id: line.id, type: 'application/pdf', size: line.size })),
+			attachments,
+			problem: null,
+			headers: {},
+			date: at ?? DAY_ZERO,
+			mode: 0o600,
+			owner: [0, 0],
+		},
 	};
 }
 
@@ -280,4 +311,40 @@ test('a sealed bundle says nothing of when a pack saw what', async () => {
 	});
 	expect(bundles.flatMap(({ lines }) => lines.filter((line) => 'since' in line))).toEqual([]);
 	expect(bundles).toHaveLength(1);
+});
+
+function namesApart(apart: readonly BundleContents[]): string[][] {
+	return apart.map(({ attachments }) => attachments.map(({ id }) => id));
+}
+
+function withFile(place: string, name: string, size: number): QuietMessage {
+	return { place, size: 600, files: [{ name, size }] };
+}
+
+test('an attachment is sealed once, beside the messages that need it, in the order of first use', async () => {
+	const mail = [
+		withFile('anna@example.org/INBOX/1', 'plan', 3000),
+		withFile('anna@example.org/INBOX/2', 'report', 3000),
+		withFile('ben@example.org/INBOX/1', 'plan', 3000),
+	];
+	const { bundles, apart, volatile } = await sealMail(mail, { target: 10_000, max: 15_000 });
+	expect(namesApart(apart)).toEqual([[idOf('plan'), idOf('report')]]);
+	expect(apart.flatMap(({ lines }) => lines.filter((line) => line.type !== 'attachment'))).toEqual([]);
+	expect([bundles.map((bundle) => bundle.messages.length), volatile]).toEqual([[3], []]);
+});
+
+test('attachments count when it is asked whether quiet mail fills half a bundle, but those that wait are not sealed', async () => {
+	const settings = { target: 10_000, max: 15_000 };
+	const enough = await sealMail([withFile('anna@example.org/INBOX/1', 'plan', 4500)], settings);
+	expect([enough.bundles.length, enough.apart.length, enough.volatile]).toEqual([1, 1, []]);
+	const little = await sealMail([withFile('anna@example.org/INBOX/1', 'plan', 4000)], settings);
+	expect([little.bundles.length, little.apart.length, little.volatile]).toEqual([0, 0, ['1']]);
+});
+
+test('bundles of attachments are cut at their target, and one above the maximum is alone', async () => {
+	const mail = Array.from({ length: 9 }, (_, index) =>
+		withFile(`anna@example.org/INBOX/${index}`, `file ${index}`, index === 4 ? 40_000 : 3000),
+	);
+	const { apart } = await sealMail(mail, { target: 6000, max: 9000 });
+	expect(apart.map(({ attachments }) => attachments.length)).toEqual([2, 2, 1, 2, 2]);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,6 +175,75 @@ describe('makeTree()', () => {
 	});
 });
 
+describe('makeTree() with logos', () => {
+	test('leaves trees without them as they always were, to the byte', () => {
+		const pins = {
+			small: '04aa7c594c3a1ad88160c615008e9d6b21fe318a5821a03a41007abe83aef236',
+			'real-life': 'c3ba13aab9535edba8c488caae26a287542e55d243ba4b95e27581a783814c1e',
+		};
+		for (const bytes of ['small', 'real-life'] as const) {
+			const hash = createHash('sha256');
+			for (const [name, folder] of readTreeState(smallTree({ bytes }).root)) {
+				hash.update(JSON.stringify([name, folder], (_, value: unknown) => (value instanceof Map ? [...value] : value)));
+			}
+			expect([bytes, hash.digest('hex')]).toEqual([bytes, pins[bytes]]);
+		}
+	});
+
+	test('gives the same bytes for a seed', () => {
+		const [one, other] = [smallTree({ logos: true }), smallTree({ logos: true })];
+		expect(compareTreeStates(readTreeState(one.root), readTreeState(other.root))).toEqual([]);
+		expect(one.bytes).toBe(messagePaths(one.root).reduce((sum, path) => sum + statSync(join(one.root, path)).size, 0));
+	});
+
+	test('changes only messages of firms, about a third of them, and nothing else of the tree', () => {
+		const [plain, signed] = [smallTree({ messages: 900 }), smallTree({ messages: 900, logos: true })];
+		let business = 0;
+		let changed = 0;
+		for (const [before, after] of pairsOf(plain.root, signed.root)) {
+			const from = /^From: .*@([a-z.]+)>?$/m.exec(before)?.[1] ?? '';
+			const firm = !['mail.example.com', 'lists.example.edu'].includes(from);
+			if (firm) business++;
+			if (before === after) continue;
+			expect(firm).toBe(true);
+			expect(after.split('\n\n', 1)[0]?.replace(/^Content-[\s\S]*/m, '')).toBe(
+				before.split('\n\n', 1)[0]?.replace(/^Content-[\s\S]*/m, ''),
+			);
+			changed++;
+		}
+		expect(changed / business).toBeGreaterThan(0.28);
+		expect(changed / business).toBeLessThan(0.39);
+	});
+
+	test('hangs one or two small pictures on them, shown by their HTML, of which few are different', () => {
+		const { root } = smallTree({ messages: 900, logos: true });
+		const part =
+			/Content-Disposition: inline; filename="image00[12]\.png"; size=(\d+)\nContent-ID: <([^>]+)>\nContent-Transfer-Encoding: base64\n\n([A-Za-z0-9+/=\n]+?)\n\n--/g;
+		const used = new Map<string, number>();
+		const counts = new Set<number>();
+		for (const path of messagePaths(root)) {
+			const text = readFileSync(join(root, path), 'latin1');
+			const logos = [...text.matchAll(part)];
+			if (logos.length > 0) counts.add(logos.length);
+			expect((text.match(/multipart\/related/g) ?? []).length).toBe(logos.length > 0 ? 1 : 0);
+			for (const [, size, contentId, body = ''] of logos) {
+				const bytes = Buffer.from(body, 'base64');
+				expect(bytes.length).toBe(Number(size));
+				expect(bytes.length).toBeGreaterThanOrEqual(1024);
+				expect(bytes.length).toBeLessThanOrEqual(12 * 1024);
+				expect(bytes.toString('latin1', 1, 4)).toBe('PNG');
+				expect(text).toContain(`<img src="cid:${contentId}"`);
+				used.set(body, (used.get(body) ?? 0) + 1);
+			}
+		}
+		expect([...counts].sort()).toEqual([1, 2]);
+		const uses = [...used.values()].reduce((sum, count) => sum + count, 0);
+		expect(uses).toBeGreaterThan(150);
+		expect(used.size).toBeLessThan(uses / 2);
+		expect(Math.max(...used.values())).toBeGreaterThan(20);
+	});
+});
+
 describe('folderDirectory()', () => {
 	test('spells levels as Dovecot does, in modified UTF-7', () => {
 		expect(folderDirectory('INBOX')).toBe('');
@@ -183,6 +253,16 @@ describe('folderDirectory()', () => {
 		expect(folderDirectory('😀')).toBe('.&2D3eAA-');
 	});
 });
+
+/** The messages of two trees of one seed, each with its like. */
+function pairsOf(left: string, right: string): [string, string][] {
+	const [ones, others] = [left, right].map((root) => {
+		const paths = messagePaths(root).map((path) => ({ path, name: path.replace(/,S=\d+,W=\d+/, '') }));
+		return new Map(paths.map(({ path, name }) => [name, readFileSync(join(root, path), 'latin1')]));
+	});
+	expect([...(others?.keys() ?? [])].sort()).toEqual([...(ones?.keys() ?? [])].sort());
+	return [...(ones ?? [])].map(([name, text]) => [text, others?.get(name) ?? '']);
+}
 
 function byNumber(left: string, right: string): number {
 	const [a, b] = [left, right].map((name) => Number.parseInt(name, 10));

@@ -1,7 +1,8 @@
+import { createCipheriv } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { decodeItem, encodeItem } from '../../src/bundle/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { decodeItem, encodeAttachment, encodeItem } from '../../src/bundle/index.ts';
 import { RUNS, SEED } from './sample-content.ts';
 
 function damage(code: string) {
@@ -9,6 +10,34 @@ function damage(code: string) {
 }
 
 const TEXT = Buffer.from('Hello Ann, how are you?\n'.repeat(50));
+
+const { gzipped } = vi.hoisted(() => ({ gzipped: [] as number[] }));
+
+/** Notes the length of everything that is given to gzip. */
+vi.mock('fflate', async (importOriginal) => {
+	const fflate = await importOriginal<typeof import('fflate')>();
+	return {
+		...fflate,
+		gzipSync(...args: Parameters<typeof fflate.gzipSync>) {
+			gzipped.push(args[0].length);
+			return fflate.gzipSync(...args);
+		},
+	};
+});
+
+/** Bytes of which no program can make fewer, always the same. */
+function randomBytes(length: number): Buffer {
+	return createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16)).update(Buffer.alloc(length));
+}
+
+/** How an attachment is stored, and how many bytes were given to gzip for that. */
+function encoded(attachment: Uint8Array) {
+	gzipped.length = 0;
+	const item = encodeAttachment(attachment, { compress: true });
+	return { ...item, tried: gzipped.reduce((sum, length) => sum + length, 0) };
+}
+
+const KIB = 1024;
 
 describe('encodeItem() and decodeItem()', () => {
 	it('give back any bytes, compressed or not', () => {
@@ -44,6 +73,75 @@ describe('encodeItem() and decodeItem()', () => {
 	it('take a gzip member that another program wrote', () => {
 		for (const level of [0, 1, 9]) expect(decodeItem(gzipSync(TEXT, { level }), { codec: 'gzip', size: TEXT.length })).toEqual(TEXT);
 		expect(decodeItem(gzipSync(''), { codec: 'gzip', size: 0 })).toHaveLength(0);
+	});
+});
+
+describe('encodeAttachment()', () => {
+	it('gives what decodeItem() makes the attachment of, and the same each time', () => {
+		const pieces = fc.array(
+			fc.oneof(
+				fc.nat(30 * KIB).map((length) => randomBytes(length)),
+				fc.nat(30 * KIB).map((length) => Buffer.alloc(length, 'text ')),
+			),
+			{ maxLength: 4 },
+		);
+		fc.assert(
+			fc.property(pieces, fc.boolean(), (some, compress) => {
+				const attachment = Buffer.concat(some);
+				const { codec, stored } = encodeAttachment(attachment, { compress });
+				expect(attachment.equals(decodeItem(stored, { codec, size: attachment.length }))).toBe(true);
+				if (codec === 'gzip') expect(stored.length).toBeLessThanOrEqual(attachment.length * 0.9);
+				if (!compress) expect(stored).toBe(attachment);
+				const again = encodeAttachment(Buffer.from(attachment), { compress });
+				expect(Buffer.from(again.stored).equals(stored)).toBe(true);
+			}),
+			{ seed: SEED, numRuns: RUNS },
+		);
+	});
+
+	it('compresses text of any size', () => {
+		for (const length of [100, 16 * KIB, 16 * KIB + 1, 300_000]) expect(encoded(Buffer.alloc(length, TEXT)).codec).toBe('gzip');
+	});
+
+	it('stores what is random as it is, having looked at no more than 16 KiB of it', () => {
+		for (const length of [100, 16 * KIB, 16 * KIB + 1, 300_000, 5_000_000]) {
+			const attachment = randomBytes(length);
+			const { codec, stored, tried } = encoded(attachment);
+			expect([codec, stored === attachment]).toEqual(['none', true]);
+			expect(tried).toBe(Math.min(length, 16 * KIB));
+		}
+	});
+
+	it('tries a small attachment as a whole, where samples would not tell', () => {
+		const { codec, tried } = encoded(Buffer.concat([randomBytes(8 * KIB), Buffer.alloc(8 * KIB, 'text ')]));
+		expect([codec, tried]).toEqual(['gzip', 16 * KIB]);
+	});
+
+	it.each([
+		['begins', [Buffer.alloc(4 * KIB, 'text '), randomBytes(300_000)]],
+		['ends', [randomBytes(300_000), Buffer.alloc(4 * KIB, 'text ')]],
+	])('is not taken in by an attachment that %s with text', (_where, pieces) => {
+		const { codec, tried } = encoded(Buffer.concat(pieces));
+		expect([codec, tried]).toEqual(['none', 16 * KIB]);
+	});
+
+	it('finds out where the samples shrink and the whole does not', () => {
+		const slice = 100 * KIB;
+		const attachment = randomBytes(4 * slice);
+		for (let index = 0; index < 4; index++)
+			attachment.fill('text ', index * slice + slice / 2 - 2 * KIB, index * slice + slice / 2 + 2 * KIB);
+		const { codec, stored, tried } = encoded(attachment);
+		expect([codec, stored === attachment, tried]).toEqual(['none', true, 16 * KIB + attachment.length]);
+	});
+
+	it('compresses an attachment of which a part is worth it', () => {
+		const half = Buffer.concat([randomBytes(150_000), Buffer.alloc(150_000, 'text ')]);
+		expect(encoded(half).codec).toBe('gzip');
+	});
+
+	it('leaves alone what is larger than 64 MiB', () => {
+		const { codec, tried } = encoded(Buffer.alloc((64 << 20) + 1));
+		expect([codec, tried]).toEqual(['none', 0]);
 	});
 });
 

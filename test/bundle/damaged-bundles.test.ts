@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { describe, expect, it } from 'vitest';
 import { openBundle, verifyEntries } from '../../src/bundle/index.ts';
 import { MailsealError } from '../../src/domain/index.ts';
-import { damagedBundles, soundBundle } from '../support/make-damaged-bundles.ts';
+import { attachmentsBundle, damagedBundles, mixedBundle, soundBundle } from '../support/make-damaged-bundles.ts';
 import { collect, sourceOf } from './sample-content.ts';
 
 const FOLDER = new URL('../../fixtures/damaged/', import.meta.url);
@@ -37,8 +37,12 @@ describe('fixtures/damaged', () => {
 		for (const [name, bytes] of made) expect(readFileSync(new URL(name, FOLDER)).equals(bytes), name).toBe(true);
 	});
 
-	it('is made from a bundle that is sound', async () => {
-		expect(await firstDamage(soundBundle(), { localHeaders: true })).toBeNull();
+	it.each([
+		['messages', soundBundle],
+		['recipes and attachments', mixedBundle],
+		['sealed attachments', attachmentsBundle],
+	])('is made from a bundle of %s that is sound', async (_what, make) => {
+		expect(await firstDamage(make(), { localHeaders: true })).toBeNull();
 	});
 
 	it.each(NAMES)('%s is refused with the code that it is named by', async (name) => {

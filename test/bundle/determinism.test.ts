@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { composeBundle, openBundle } from '../../src/bundle/index.ts';
-import { parseAccountName, parseFolderName } from '../../src/domain/index.ts';
-import { contentOf, oddMails, sourceOf, written } from './sample-content.ts';
+import { composeBundle, decodeItem, openBundle } from '../../src/bundle/index.ts';
+import { type AttachmentId, parseAccountName, parseAttachmentId, parseFolderName } from '../../src/domain/index.ts';
+import { contentOf, oddContent, sourceOf, written } from './sample-content.ts';
+import { rebuildSample, SAMPLE_MESSAGE, sampleRecipeContent } from './sample-recipe.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FIXTURE = new URL('../../fixtures/bundles/volatile-format-1.zip', import.meta.url);
+const FIXTURES = new URL('../../fixtures/bundles/', import.meta.url);
 let folder = '';
 
 beforeAll(async () => {
@@ -19,8 +20,8 @@ beforeAll(async () => {
 		stdin: {
 			contents: `
 				import { composeBundle } from './src/bundle/index.ts';
-				import { contentOf, oddMails } from './test/bundle/sample-content.ts';
-				const draft = composeBundle({ kind: 'volatile', ...contentOf(oddMails()) });
+				import { oddContent } from './test/bundle/sample-content.ts';
+				const draft = composeBundle({ kind: 'volatile', ...oddContent() });
 				draft.write(() => {}, new AbortController().signal).then((id) => process.stdout.write(id));
 			`,
 			resolveDir: ROOT,
@@ -38,9 +39,16 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** The fixture; one that is missing is made of `bytes` where fixtures are to be updated, one that is there never changes. */
+function fixtureOf(name: string, bytes: Uint8Array): Buffer {
+	const file = new URL(name, FIXTURES);
+	if (process.env.UPDATE_FIXTURES !== undefined && !existsSync(file)) writeFileSync(file, bytes);
+	return readFileSync(file);
+}
+
 describe('a bundle', () => {
 	it.each(['Asia/Tokyo', 'America/New_York', 'Pacific/Apia', 'UTC'])('has the same bytes in %s, built as it is published', async (zone) => {
-		const { id } = await written(composeBundle({ kind: 'volatile', ...contentOf(oddMails()) }));
+		const { id } = await written(composeBundle({ kind: 'volatile', ...oddContent() }));
 		const env = { ...process.env, TZ: zone, LANG: 'de_DE.UTF-8' };
 		expect(execFileSync(process.execPath, [join(folder, 'compose.cjs')], { env, encoding: 'utf8' })).toBe(id);
 	});
@@ -74,9 +82,30 @@ describe('a bundle', () => {
 			owner: [1000, 1000],
 		});
 		const { bytes } = await written(composeBundle({ kind: 'volatile', ...content }));
-		if (process.env.UPDATE_FIXTURES !== undefined && !existsSync(FIXTURE)) writeFileSync(FIXTURE, bytes);
-		const fixture = readFileSync(FIXTURE);
+		const fixture = fixtureOf('volatile-format-1.zip', bytes);
 		expect(bytes.equals(fixture)).toBe(true);
 		expect((await openBundle(sourceOf(fixture))).lines).toEqual(content.lines);
+	});
+
+	it('with a recipe and its attachments has the bytes that it always had, and gives back the message', async () => {
+		const content = sampleRecipeContent();
+		const { bytes } = await written(composeBundle({ kind: 'volatile', ...content }));
+		const fixture = fixtureOf('recipe-format-1.zip', bytes);
+		expect(bytes.equals(fixture)).toBe(true);
+		const bundle = await openBundle(sourceOf(fixture));
+		expect(bundle.lines).toEqual(content.lines);
+		const attachments = new Map<AttachmentId, Buffer>();
+		for (const line of bundle.lines) {
+			const place = line.type === 'attachment' ? bundle.attachments.get(line.id) : undefined;
+			if (line.type !== 'attachment' || place === undefined) continue;
+			attachments.set(line.id, Buffer.from(decodeItem(fixture.subarray(place.offset, place.offset + place.length), line)));
+		}
+		const recipe = [...bundle.messages.values()].find((place) => place.recipe);
+		if (recipe === undefined) throw new Error('no recipe');
+		const rebuilt = rebuildSample(
+			fixture.subarray(recipe.offset, recipe.offset + recipe.length),
+			(id) => attachments.get(parseAttachmentId(id)) ?? Buffer.alloc(0),
+		);
+		expect(rebuilt.equals(SAMPLE_MESSAGE)).toBe(true);
 	});
 });

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_MESSAGES, openBundle, verifyEntries } from '../../src/bundle/index.ts';
-import { bundleOf, collect, oddMails, sourceOf } from './sample-content.ts';
+import { composeBundle, MAX_ITEMS, openBundle, verifyEntries } from '../../src/bundle/index.ts';
+import { bundleOf, collect, mixedContentOf, oddContent, sourceOf, written } from './sample-content.ts';
 
 const JUDGES = [
 	['unzip', ['-tq']],
@@ -25,19 +25,21 @@ function isMissing(program: string): boolean {
 }
 
 let folder = '';
-const mails = { odd: oddMails(), many: [] as Uint8Array[] };
 
 beforeAll(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'mailseal-judges-'));
-	mails.many = Array.from({ length: MAX_MESSAGES }, (_value, index) => Buffer.from(`Subject: ${index}\n\n`.repeat(1 + (index % 7))));
-	writeFileSync(join(folder, 'odd.zip'), await bundleOf(mails.odd));
-	writeFileSync(join(folder, 'many.zip'), await bundleOf(mails.many));
+	const many = Array.from({ length: MAX_ITEMS }, (_value, index) => Buffer.from(`Subject: ${index}\n\n`.repeat(1 + (index % 7))));
+	const attachments = Array.from({ length: 50 }, (_value, index) => Buffer.alloc(1 + index * 1000, `${index} `));
+	const sealed = composeBundle({ kind: 'attachments', ...mixedContentOf({ attachments }) });
+	writeFileSync(join(folder, 'odd.zip'), (await written(composeBundle({ kind: 'volatile', ...oddContent() }))).bytes);
+	writeFileSync(join(folder, 'many.zip'), await bundleOf(many));
+	writeFileSync(join(folder, 'attachments.zip'), (await written(sealed)).bytes);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(JUDGES)('%s', (program, args) => {
-	it.skipIf(isMissing(program)).each(['odd', 'many'])('finds nothing wrong with a bundle of %s mails', (name) => {
+	it.skipIf(isMissing(program)).each(['odd', 'many', 'attachments'])('finds nothing wrong with %s.zip', (name) => {
 		const { status, stdout, stderr } = spawnSync(program, [...args, join(folder, `${name}.zip`)], { encoding: 'utf8' });
 		expect(`${status} ${status === 0 ? '' : stdout + stderr}`).toBe('0 ');
 		expect(stdout + stderr).not.toMatch(/warning/i);
@@ -56,7 +58,7 @@ describe('openBundle()', () => {
 		execFileSync('python3', ['-c', REWRITE, join(folder, 'odd.zip'), join(folder, 'python.zip')]);
 		const source = sourceOf(readFileSync(join(folder, 'python.zip')));
 		const bundle = await openBundle(source);
-		expect(bundle.messages.size).toBe(mails.odd.length);
+		expect([bundle.messages.size, bundle.attachments.size]).toEqual([oddContent().messages.length, oddContent().attachments.length]);
 		expect(await collect(verifyEntries(source, bundle, { decode: true, signal: new AbortController().signal }))).toEqual([]);
 	});
 });

@@ -17,10 +17,17 @@ const PLACED = {
 	date: '2026-11-23T02:15:00.000Z',
 };
 const CONTROL = { type: 'control', account: 'ann', path: 'sieve/main.sieve', content: 'YQ==', date: '2026-11-23T02:15:00.000Z' };
+const PART = { id: HASH, name: 'plan.pdf', type: 'application/pdf', size: 9000, disposition: 'attachment' };
+const ATTACHMENT = { type: 'attachment', id: HASH, size: 1, codec: 'none' };
 const MESSAGE = { type: 'message', id: HASH, size: 1, codec: 'none', attachments: [], headers: {} };
+const RECIPE = { ...MESSAGE, recipe: 300, attachments: [PART] };
 
 function decodeText(text: string): ManifestLine[] {
 	return decodeManifest(gzipSync(text));
+}
+
+function reversed(value: object): object {
+	return Object.fromEntries(Object.entries(value).reverse());
 }
 
 function refusal(line: number, field: string) {
@@ -54,6 +61,24 @@ describe('encodeManifest() and decodeManifest()', () => {
 		expect(gunzipSync(encodeManifest(lines)).toString()).toBe(
 			`{"type":"placed","account":"ann@example.org","folder":"INBOX","key":"1.2.host","message":"${HASH}","flags":["draft","seen"],"keywords":[],"date":"2026-11-23T02:15:00.000Z","uid":7}\n`,
 		);
+	});
+
+	it('write parts and attachments in the order of the format, and leave out what is not there', () => {
+		const part = { ...PART, id: undefined, disposition: undefined };
+		const lines = [{ ...RECIPE, attachments: [PART, part] }, MESSAGE, ATTACHMENT].map((line) => {
+			const parts = 'attachments' in line ? { attachments: line.attachments.map(reversed) } : {};
+			return reversed({ ...line, ...parts }) as unknown as ManifestLine;
+		});
+		expect(gunzipSync(encodeManifest(lines)).toString()).toBe(
+			`{"type":"message","id":"${HASH}","size":1,"codec":"none","recipe":300,"attachments":[{"id":"${HASH}","name":"plan.pdf","type":"application/pdf","size":9000,"disposition":"attachment"},{"name":"plan.pdf","type":"application/pdf","size":9000}],"headers":{}}\n` +
+				`{"type":"message","id":"${HASH}","size":1,"codec":"none","attachments":[],"headers":{}}\n` +
+				`{"type":"attachment","id":"${HASH}","size":1,"codec":"none"}\n`,
+		);
+	});
+
+	it('take a message of a thousand parts', () => {
+		const attachments = new Array(1000).fill(PART);
+		expect(decodeText(`${JSON.stringify({ ...RECIPE, attachments })}\n`)).toEqual([{ ...RECIPE, attachments }]);
 	});
 
 	it('know a manifest without lines', () => {
@@ -132,7 +157,27 @@ describe('decodeManifest()', () => {
 		['id', { ...MESSAGE, id: 'no id' }],
 		['size', { ...MESSAGE, size: '1' }],
 		['codec', { ...MESSAGE, codec: 'zstd' }],
-		['attachments', { ...MESSAGE, attachments: ['x'] }],
+		['recipe', { ...MESSAGE, recipe: 300 }],
+		['recipe', { ...MESSAGE, recipe: 300, attachments: [{ ...PART, id: undefined }] }],
+		['recipe', { ...MESSAGE, attachments: [PART] }],
+		['recipe', { ...RECIPE, recipe: null }],
+		['recipe', { ...RECIPE, recipe: -1 }],
+		['attachments', { ...MESSAGE, attachments: undefined }],
+		['attachments', { ...MESSAGE, attachments: {} }],
+		['attachments', { ...MESSAGE, attachments: new Array(1001).fill({ type: 'image/gif', size: 43 }) }],
+		['attachments[0]', { ...MESSAGE, attachments: ['x'] }],
+		['attachments[0]', { ...MESSAGE, attachments: [HASH] }],
+		['attachments[1]', { ...RECIPE, attachments: [PART, null] }],
+		['attachments[1].id', { ...RECIPE, attachments: [PART, { ...PART, id: HASH.slice(1) }] }],
+		['attachments[0].name', { ...RECIPE, attachments: [{ ...PART, name: 1 }] }],
+		['attachments[0].type', { ...RECIPE, attachments: [{ ...PART, type: undefined }] }],
+		['attachments[0].size', { ...RECIPE, attachments: [{ ...PART, size: '9000' }] }],
+		['attachments[0].disposition', { ...RECIPE, attachments: [{ ...PART, disposition: 'form-data' }] }],
+		['attachments[0].colour', { ...RECIPE, attachments: [{ ...PART, colour: 'red' }] }],
+		['id', { ...ATTACHMENT, id: HASH.toUpperCase() }],
+		['size', { ...ATTACHMENT, size: undefined }],
+		['codec', { ...ATTACHMENT, codec: 'zstd' }],
+		['name', { ...ATTACHMENT, name: 'plan.pdf' }],
 		['headers', { ...MESSAGE, headers: null }],
 		['headers.date', { ...MESSAGE, headers: { date: 'yesterday' } }],
 		['headers.subject', { ...MESSAGE, headers: { subject: 1 } }],

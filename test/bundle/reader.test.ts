@@ -6,14 +6,29 @@ import {
 	composeBundle,
 	decodeItem,
 	encodeManifest,
-	MAX_MESSAGES,
+	MAX_ITEMS,
 	openBundle,
 	type RangeSource,
 	verifyEntries,
 } from '../../src/bundle/index.ts';
 import { encodeZip64LocalHeader } from '../../src/bundle/zip-records.ts';
 import { MailsealError } from '../../src/domain/index.ts';
-import { bundleOf, collect, contentOf, messageId, messageLine, noise, oddMails, SEED, sourceOf, written } from './sample-content.ts';
+import {
+	attachmentId,
+	attachmentLine,
+	bundleOf,
+	collect,
+	messageId,
+	messageLine,
+	mixedContentOf,
+	noise,
+	oddContent,
+	oddMails,
+	recipeLine,
+	SEED,
+	sourceOf,
+	written,
+} from './sample-content.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -23,13 +38,16 @@ async function contentIn(source: RangeSource): Promise<string> {
 		const bundle = await openBundle(source);
 		const found = await collect(verifyEntries(source, bundle, { decode: true, signal: NEVER }));
 		if (found.length > 0) return `damaged: ${found[0]?.damage}`;
-		const mails: [string, string][] = [];
+		const items: [string, string][] = [];
 		for (const line of bundle.lines) {
-			const place = line.type === 'message' ? bundle.messages.get(line.id) : undefined;
-			if (line.type !== 'message' || place === undefined) continue;
-			mails.push([line.id, hash('sha256', decodeItem(await source.read(place.offset, place.length), line), 'hex')]);
+			if (line.type !== 'message' && line.type !== 'attachment') continue;
+			const place = line.type === 'message' ? bundle.messages.get(line.id) : bundle.attachments.get(line.id);
+			if (place === undefined) continue;
+			const size = line.type === 'message' ? (line.recipe ?? line.size) : line.size;
+			const plain = decodeItem(await source.read(place.offset, place.length), { codec: line.codec, size });
+			items.push([line.id, hash('sha256', plain, 'hex')]);
 		}
-		return JSON.stringify([bundle.kind, bundle.lines, mails]);
+		return JSON.stringify([bundle.kind, bundle.lines, items]);
 	} catch (error) {
 		if (!(error instanceof MailsealError)) throw error;
 		return `damaged: ${error.code} ${error.details.damage}`;
@@ -37,26 +55,47 @@ async function contentIn(source: RangeSource): Promise<string> {
 }
 
 describe('openBundle()', () => {
-	it('gives kind, lines, and the place of every message', async () => {
-		const content = contentOf(oddMails());
+	it('gives kind, lines, and the place of every message and attachment', async () => {
+		const content = oddContent();
 		const draft = composeBundle({ kind: 'volatile', ...content });
 		const { bytes } = await written(draft);
 		const bundle = await openBundle(sourceOf(bytes));
 		expect(bundle.kind).toBe('volatile');
 		expect(bundle.lines).toEqual(content.lines);
-		expect(new Map([...bundle.messages].map(([id, { offset, length }]) => [id, { offset, length }]))).toEqual(draft.locations);
-		expect([...bundle.messages.values()].map(({ codec }) => codec)).toEqual(content.messages.map(({ codec }) => codec));
+		const messages = content.messages.map(({ id, codec, recipe }) => [id, { ...draft.locations.get(id), codec, recipe }]);
+		expect([...bundle.messages]).toEqual(messages);
+		const attachments = content.attachments.map(({ id, codec }) => [id, { ...draft.attachmentLocations.get(id), codec }]);
+		expect([...bundle.attachments]).toEqual(attachments);
+		expect(new Set([...bundle.messages.values()].map(({ recipe, codec }) => `${recipe} ${codec}`)).size).toBe(4);
+		expect(new Set([...bundle.attachments.values()].map(({ codec }) => codec)).size).toBe(2);
+	});
+
+	it('keeps a message and an attachment of the same bytes apart', async () => {
+		const same = Buffer.from('Subject: forwarded as a file\n\n');
+		const source = sourceOf(
+			(await written(composeBundle({ kind: 'volatile', ...mixedContentOf({ mails: [same], attachments: [same] }) }))).bytes,
+		);
+		const bundle = await openBundle(source);
+		const [[messageId, message] = [], [attachmentId, attachment] = []] = [[...bundle.messages][0], [...bundle.attachments][0]];
+		expect(messageId).toBe(attachmentId);
+		expect(message?.offset).not.toBe(attachment?.offset);
+		expect(await collect(verifyEntries(source, bundle, { decode: true, signal: NEVER }))).toEqual([]);
+	});
+
+	it.each(['messages', 'attachments', 'volatile'] as const)('opens a bundle of %s without any', async (kind) => {
+		const { bytes } = await written(composeBundle({ kind, messages: [], attachments: [], lines: [] }));
+		expect(await openBundle(sourceOf(bytes))).toMatchObject({ kind, lines: [], messages: new Map(), attachments: new Map() });
 	});
 
 	it('opens a bundle without messages', async () => {
-		const { bytes } = await written(composeBundle({ kind: 'messages', messages: [], lines: [] }));
+		const { bytes } = await written(composeBundle({ kind: 'messages', messages: [], attachments: [], lines: [] }));
 		const bundle = await openBundle(sourceOf(bytes));
 		expect(bundle.lines).toEqual([]);
 		expect(bundle.entries.map(({ name }) => name)).toEqual(['mailseal.json', 'manifest.ndjson.gz']);
 	});
 
 	it('opens the largest bundle, and a remote one in few reads', async () => {
-		const mails = Array.from({ length: MAX_MESSAGES }, (_value, index) =>
+		const mails = Array.from({ length: MAX_ITEMS }, (_value, index) =>
 			Buffer.from(`Subject: ${index}\n\n${index}`.repeat(1 + (index % 50))),
 		);
 		const bytes = await bundleOf(mails);
@@ -70,7 +109,7 @@ describe('openBundle()', () => {
 			},
 		};
 		const bundle = await openBundle(remote, { localHeaders: false });
-		expect(bundle.messages.size).toBe(MAX_MESSAGES);
+		expect(bundle.messages.size).toBe(MAX_ITEMS);
 		expect(reads).toBeLessThanOrEqual(3);
 		expect(await collect(verifyEntries(remote, bundle, { decode: true, signal: NEVER }))).toEqual([]);
 	});
@@ -113,7 +152,9 @@ describe('openBundle()', () => {
 	});
 
 	it('finds any flipped bit, or reads exactly what was written', async () => {
-		const bytes = await bundleOf([Buffer.from('Subject: a\n\na'), Buffer.from('Subject: b\n\nb'.repeat(50)), Buffer.alloc(0)]);
+		const mails = [Buffer.from('Subject: a\n\na'), Buffer.from('Subject: b\n\nb'.repeat(50)), Buffer.alloc(0)];
+		const content = mixedContentOf({ mails, recipes: [Buffer.from('{}\nc')], attachments: [Buffer.from('d'), Buffer.alloc(90)] });
+		const { bytes } = await written(composeBundle({ kind: 'volatile', ...content }));
 		const sound = await contentIn(sourceOf(bytes));
 		expect(sound).not.toContain('damaged');
 		const ignored = new Set<number>();
@@ -125,7 +166,7 @@ describe('openBundle()', () => {
 			else expect(content).toContain('damaged');
 		}
 		if (process.env.SLOW === undefined) {
-			await fc.assert(fc.asyncProperty(fc.nat(bytes.length * 8 - 1), flip), { seed: SEED, numRuns: 1500 });
+			await fc.assert(fc.asyncProperty(fc.nat(bytes.length * 8 - 1), flip), { seed: SEED, numRuns: 2500 });
 		} else {
 			for (let bit = 0; bit < bytes.length * 8; bit++) await flip(bit);
 		}
@@ -150,7 +191,7 @@ describe('openBundle()', () => {
 	it('reads an entry of 5 GiB and one that lies behind it', async () => {
 		const { source, id, offset, length } = await hugeBundle();
 		const bundle = await openBundle(source);
-		expect(bundle.messages.get(id)).toEqual({ offset, length, codec: 'none' });
+		expect(bundle.messages.get(id)).toEqual({ offset, length, codec: 'none', recipe: false });
 		expect(bundle.entries.at(-1)?.offset).toBeGreaterThan(length);
 	});
 });
@@ -160,7 +201,7 @@ async function hugeBundle() {
 	const length = 5 * 2 ** 30;
 	const id = messageId(Buffer.from('stands for the hash of 5 GiB'));
 	const name = `messages/${id.slice(0, 2)}/${id}.eml`;
-	const sound = (await written(composeBundle({ kind: 'messages', messages: [], lines: [] }))).bytes;
+	const sound = (await written(composeBundle({ kind: 'messages', messages: [], attachments: [], lines: [] }))).bytes;
 	const marker = sound.subarray(0, 74);
 	const header = encodeZip64LocalHeader({ name, crc32: 0, size: length });
 	const manifest = Buffer.from(encodeManifest([messageLine(id, 'none', length)]));
@@ -232,7 +273,7 @@ function centralRecord(name: string, entry: { readonly crc: number; readonly len
 
 describe('verifyEntries()', () => {
 	it('gives nothing for a sound bundle', async () => {
-		const source = sourceOf(await bundleOf(oddMails()));
+		const source = sourceOf((await written(composeBundle({ kind: 'volatile', ...oddContent() }))).bytes);
 		expect(await collect(verifyEntries(source, await openBundle(source), { decode: true, signal: NEVER }))).toEqual([]);
 	});
 
@@ -244,19 +285,61 @@ describe('verifyEntries()', () => {
 		expect(found.map(({ name, damage }) => [name, damage])).toEqual(bundle.entries.slice(1, 3).map(({ name }) => [name, 'wrong-crc']));
 	});
 
-	it('looks inside messages only where it is asked to', async () => {
-		const mail = Buffer.from('a mail');
-		const id = messageId(Buffer.from('another mail'));
+	it('looks inside messages and attachments only where it is asked to', async () => {
+		const item = Buffer.from('an item');
+		const id = messageId(Buffer.from('another item'));
+		const attachment = attachmentId(Buffer.from('another item'));
 		const draft = composeBundle({
-			kind: 'messages',
-			messages: [{ id, codec: 'none', stored: mail }],
-			lines: [messageLine(id, 'none', mail.length)],
+			kind: 'volatile',
+			messages: [{ id, codec: 'none', recipe: false, stored: item }],
+			attachments: [{ id: attachment, codec: 'none', stored: item }],
+			lines: [messageLine(id, 'none', item.length), { type: 'attachment', id: attachment, codec: 'none', size: item.length }],
 		});
 		const source = sourceOf((await written(draft)).bytes);
 		const bundle = await openBundle(source);
 		expect(await collect(verifyEntries(source, bundle, { decode: false, signal: NEVER }))).toEqual([]);
 		const found = await collect(verifyEntries(source, bundle, { decode: true, signal: NEVER }));
-		expect(found.map(({ damage }) => damage)).toEqual(['wrong-hash']);
+		expect(found.map(({ damage, text }) => [damage, /SHA-256 of the (\w+)/.exec(text)?.[1]])).toEqual([
+			['wrong-hash', 'message'],
+			['wrong-hash', 'attachment'],
+		]);
+	});
+
+	it.each([
+		['in memory', 1000],
+		['in pieces', 33 << 20],
+	])('compares a recipe with its size and not with the id of its message, %s', async (_how, length) => {
+		const recipe = Buffer.alloc(length, '{}\n');
+		const id = messageId(Buffer.from('the message'));
+		async function damageFor(said: number) {
+			const stored = gzipSync(recipe, { level: 0 });
+			const draft = composeBundle({
+				kind: 'messages',
+				messages: [{ id, codec: 'gzip', recipe: true, stored }],
+				attachments: [],
+				lines: [recipeLine(id, 'gzip', said)],
+			});
+			const source = sourceOf((await written(draft)).bytes);
+			const found = await collect(verifyEntries(source, await openBundle(source), { decode: true, signal: NEVER }));
+			return found.map(({ damage }) => damage);
+		}
+		expect(await damageFor(length)).toEqual([]);
+		expect(await damageFor(length + 1)).toEqual(['wrong-size']);
+		expect(await damageFor(length - 1)).toEqual(['too-large']);
+	});
+
+	it('checks an attachment too large for memory in pieces', async () => {
+		const attachment = Buffer.alloc(33 << 20, 'a long film ');
+		const id = attachmentId(attachment);
+		const lines = [attachmentLine(attachment, 'none')];
+		async function damageOf(stored: Buffer) {
+			const attachments = [{ id, codec: 'none' as const, stored }];
+			const source = sourceOf((await written(composeBundle({ kind: 'attachments', messages: [], attachments, lines }))).bytes);
+			const found = await collect(verifyEntries(source, await openBundle(source), { decode: true, signal: NEVER }));
+			return found.map(({ damage }) => damage);
+		}
+		expect(await damageOf(attachment)).toEqual([]);
+		expect(await damageOf(Buffer.from(attachment).fill(0, 32 << 20, (32 << 20) + 1))).toEqual(['wrong-hash']);
 	});
 
 	it.each([
@@ -270,7 +353,8 @@ describe('verifyEntries()', () => {
 		const id = messageId(mail);
 		const draft = composeBundle({
 			kind: 'messages',
-			messages: [{ id, codec, stored: store(mail) }],
+			messages: [{ id, codec, recipe: false, stored: store(mail) }],
+			attachments: [],
 			lines: [messageLine(id, codec, mail.length)],
 		});
 		const { bytes } = await written(draft);

@@ -1,11 +1,22 @@
 import { hash } from 'node:crypto';
 import fc from 'fast-check';
-import { type BundleDraft, composeBundle, encodeItem, type RangeSource, type StoredMessage } from '../../src/bundle/index.ts';
 import {
+	type BundleDraft,
+	composeBundle,
+	encodeAttachment,
+	encodeItem,
+	type RangeSource,
+	type StoredAttachment,
+	type StoredMessage,
+} from '../../src/bundle/index.ts';
+import {
+	type AttachmentId,
+	type AttachmentLine,
 	type Codec,
 	FLAGS,
 	type ManifestLine,
 	type MessageId,
+	type MessageLine,
 	parseAccountName,
 	parseAttachmentId,
 	parseFolderName,
@@ -19,26 +30,64 @@ export function messageId(bytes: Uint8Array): MessageId {
 	return parseMessageId(hash('sha256', bytes, 'hex'));
 }
 
+export function attachmentId(bytes: Uint8Array): AttachmentId {
+	return parseAttachmentId(hash('sha256', bytes, 'hex'));
+}
+
 export interface SampleContent {
 	readonly messages: StoredMessage[];
+	readonly attachments: StoredAttachment[];
 	readonly lines: ManifestLine[];
 }
 
 /** Messages and a manifest that belong together. */
 export function contentOf(mails: readonly Uint8Array[], options: { readonly compress: boolean } = { compress: true }): SampleContent {
-	const messages: StoredMessage[] = [];
-	const lines: ManifestLine[] = [];
-	for (const mail of mails) {
-		const id = messageId(mail);
-		const { codec, stored } = encodeItem(mail, options);
-		messages.push({ id, codec, stored });
-		lines.push(messageLine(id, codec, mail.length));
-	}
-	return { messages, lines };
+	return mixedContentOf({ mails }, options);
 }
 
-export function messageLine(id: MessageId, codec: Codec, size: number): ManifestLine {
+/** Whole messages, recipes, attachments and a manifest that belong together; what a recipe says is no matter of a bundle. */
+export function mixedContentOf(
+	items: {
+		readonly mails?: readonly Uint8Array[];
+		readonly recipes?: readonly Uint8Array[];
+		readonly attachments?: readonly Uint8Array[];
+	},
+	options: { readonly compress: boolean } = { compress: true },
+): SampleContent {
+	const content: SampleContent = { messages: [], attachments: [], lines: [] };
+	for (const mail of items.mails ?? []) {
+		const id = messageId(mail);
+		const { codec, stored } = encodeItem(mail, options);
+		content.messages.push({ id, codec, recipe: false, stored });
+		content.lines.push(messageLine(id, codec, mail.length));
+	}
+	for (const recipe of items.recipes ?? []) {
+		const id = messageId(Buffer.concat([Buffer.from('the message of '), recipe]));
+		const { codec, stored } = encodeItem(recipe, options);
+		content.messages.push({ id, codec, recipe: true, stored });
+		content.lines.push(recipeLine(id, codec, recipe.length));
+	}
+	for (const attachment of items.attachments ?? []) {
+		const id = attachmentId(attachment);
+		const { codec, stored } = encodeAttachment(attachment, options);
+		content.attachments.push({ id, codec, stored });
+		content.lines.push({ type: 'attachment', id, size: attachment.length, codec });
+	}
+	return content;
+}
+
+export function messageLine(id: MessageId, codec: Codec, size: number): MessageLine {
 	return { type: 'message', id, size, codec, attachments: [], headers: { subject: `Nachricht ${id.slice(0, 4)} ☃` } };
+}
+
+/** The line of a message that is stored as a recipe of `recipe` bytes. */
+export function recipeLine(id: MessageId, codec: Codec, recipe: number): MessageLine {
+	const part = { id: parseAttachmentId(id), name: 'Grüße.pdf', type: 'application/pdf', size: 100_000, disposition: 'attachment' } as const;
+	return { ...messageLine(id, codec, 140_000), recipe, attachments: [part, { type: 'image/gif', name: 'dot.gif', size: 43 }] };
+}
+
+export function attachmentLine(bytes: Uint8Array, codec: Codec): AttachmentLine {
+	return { type: 'attachment', id: attachmentId(bytes), size: bytes.length, codec };
 }
 
 /** Bytes that do not compress. */
@@ -65,6 +114,20 @@ export function oddMails(): Uint8Array[] {
 		Buffer.alloc(200_000),
 		Buffer.from('Subject: Grüße 🎉\r\n\r\nHallo\r\n'),
 	];
+}
+
+/** Recipes, attachments and whole mails of every odd kind; one attachment has the bytes, and so the id, of a mail. */
+export function oddContent(options: { readonly compress: boolean } = { compress: true }): SampleContent {
+	const mails = oddMails();
+	const recipes = ['{}\n', '{"recipe":1}\n'.repeat(100), '{}\n\0'].map((text) => Buffer.from(text));
+	const attachments = [
+		Buffer.from('x'),
+		Buffer.alloc(3),
+		Buffer.from('PK\x01\x02'.repeat(20)),
+		noise(20_000),
+		Buffer.alloc(100_000, 'text '),
+	];
+	return mixedContentOf({ mails, recipes, attachments }, options);
 }
 
 export async function written(draft: BundleDraft): Promise<{ readonly bytes: Buffer; readonly id: string }> {
@@ -114,19 +177,29 @@ const headers = line({ messageId: anyText, date: instant, from: anyText, to: any
 const control = { type: fc.constant('control' as const), account, folder, path, date: instant, ...facts };
 const controlNeeds = ['type', 'account', 'path', 'date'] as const;
 
+const part = line(
+	{
+		id: hex64.map(parseAttachmentId),
+		name: anyText,
+		type: anyText,
+		size,
+		disposition: fc.constantFrom('attachment' as const, 'inline' as const),
+	},
+	['type', 'size'],
+);
+const parts = { attachments: fc.array(part, { maxLength: 3 }), recipe: size };
+const message = line({ type: fc.constant('message' as const), id: hex64.map(parseMessageId), size, codec, ...parts, headers }, [
+	'type',
+	'id',
+	'size',
+	'codec',
+	...(['recipe', 'attachments', 'headers'] as const),
+]).map(({ recipe, ...whole }) => (whole.attachments.some(({ id }) => id !== undefined) ? { ...whole, recipe } : whole));
+
 /** Every kind of manifest line with every choice of optional fields. */
 export const anyLine = fc.oneof(
-	fc.record(
-		{
-			type: fc.constant('message' as const),
-			id: hex64.map(parseMessageId),
-			size,
-			codec,
-			attachments: fc.array(hex64.map(parseAttachmentId), { maxLength: 3 }),
-			headers,
-		},
-		{ noNullPrototype: true },
-	),
+	message,
+	line({ type: fc.constant('attachment' as const), id: hex64.map(parseAttachmentId), size, codec }, ['type', 'id', 'size', 'codec']),
 	line(
 		{
 			type: fc.constant('placed' as const),

@@ -2,13 +2,25 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { composeBundle, entryOverhead, MAX_MESSAGES, openBundle, type StreamedBytes, verifyEntries } from '../../src/bundle/index.ts';
-import { planLayout } from '../../src/bundle/layout.ts';
-import { encodeZip64LocalHeader, parseLocalHeader } from '../../src/bundle/zip-records.ts';
-import type { ManifestLine } from '../../src/domain/index.ts';
-import { collect, contentOf, messageId, messageLine, oddMails, RUNS, SEED, sourceOf, written } from './sample-content.ts';
+import { composeBundle, MAX_ITEMS, openBundle, type StreamedBytes } from '../../src/bundle/index.ts';
+import { parseAccountName, parseFolderName } from '../../src/domain/index.ts';
+import {
+	attachmentLine,
+	contentOf,
+	messageId,
+	messageLine,
+	mixedContentOf,
+	oddContent,
+	RUNS,
+	recipeLine,
+	type SampleContent,
+	SEED,
+	sourceOf,
+	written,
+} from './sample-content.ts';
 
 const NEVER = new AbortController().signal;
+const PLACE = { account: parseAccountName('ann'), folder: parseFolderName('INBOX'), key: '1.host' };
 
 function streamed(bytes: Uint8Array, options: { readonly piece?: number; readonly log?: string[] } = {}): StreamedBytes {
 	const piece = options.piece ?? 7;
@@ -30,44 +42,54 @@ function streamedBundle(promised: Uint8Array, item: StreamedBytes) {
 	const id = messageId(promised);
 	return composeBundle({
 		kind: 'volatile',
-		messages: [{ id, codec: 'none', stored: item }],
+		messages: [{ id, codec: 'none', recipe: false, stored: item }],
+		attachments: [],
 		lines: [messageLine(id, 'none', promised.length)],
 	});
 }
 
 describe('composeBundle()', () => {
-	it('predicts the size of the file and the place of every message, and names the file by its hash', async () => {
-		const mails = fc.uniqueArray(fc.uint8Array({ maxLength: 400 }), {
-			selector: (mail) => Buffer.from(mail).toString('hex'),
-			maxLength: 12,
+	it('predicts the size of the file and the place of every message and attachment, and names the file by its hash', async () => {
+		const items = fc.uniqueArray(fc.uint8Array({ maxLength: 400 }), {
+			selector: (item) => Buffer.from(item).toString('hex'),
+			maxLength: 8,
 		});
+		const contents = fc.record({ mails: items, recipes: items, attachments: items });
+		function expectThere(
+			bytes: Buffer,
+			item: { readonly stored: unknown; readonly place: { offset: number; length: number } | undefined },
+		) {
+			const { stored, place } = item;
+			if (!(stored instanceof Uint8Array) || place === undefined) throw new Error('no place');
+			expect(place.length).toBe(stored.length);
+			expect(bytes.subarray(place.offset, place.offset + place.length).equals(stored)).toBe(true);
+		}
+		async function expectPredicted(content: SampleContent) {
+			const draft = composeBundle({ kind: 'volatile', ...content });
+			const { bytes, id } = await written(draft);
+			expect(draft.size).toBe(bytes.length);
+			expect(id).toBe(hash('sha256', bytes, 'hex'));
+			expect(draft.locations.size).toBe(content.messages.length);
+			expect(draft.attachmentLocations.size).toBe(content.attachments.length);
+			for (const { id: message, stored } of content.messages) expectThere(bytes, { stored, place: draft.locations.get(message) });
+			for (const { id: item, stored } of content.attachments) expectThere(bytes, { stored, place: draft.attachmentLocations.get(item) });
+		}
+		await expectPredicted(oddContent());
+		await expectPredicted(oddContent({ compress: false }));
 		await fc.assert(
-			fc.asyncProperty(mails, fc.boolean(), async (some, compress) => {
-				const content = contentOf(
-					[...some, ...oddMails()].filter((mail, index, all) => all.findIndex((other) => Buffer.compare(mail, other) === 0) === index),
-					{ compress },
-				);
-				const draft = composeBundle({ kind: 'volatile', ...content });
-				const { bytes, id } = await written(draft);
-				expect(draft.size).toBe(bytes.length);
-				expect(id).toBe(hash('sha256', bytes, 'hex'));
-				expect(draft.locations.size).toBe(content.messages.length);
-				for (const { id: message, stored } of content.messages) {
-					const place = draft.locations.get(message);
-					expect(place?.length).toBe(stored.length);
-					const found = bytes.subarray(place?.offset, (place?.offset ?? 0) + stored.length);
-					expect(stored instanceof Uint8Array && found.equals(stored)).toBe(true);
-				}
-			}),
-			{ seed: SEED, numRuns: RUNS / 5 },
+			fc.asyncProperty(contents, fc.boolean(), async (some, compress) => expectPredicted(mixedContentOf(some, { compress }))),
+			{ seed: SEED, numRuns: RUNS / 2 },
 		);
 	});
 
-	it('writes the marker first, messages in the order given, the manifest last', async () => {
-		const content = contentOf([Buffer.from('b'), Buffer.from('a'), Buffer.from('c')]);
-		const { entries } = await openBundle(sourceOf((await written(composeBundle({ kind: 'messages', ...content }))).bytes));
-		const names = content.messages.map(({ id }) => `messages/${id.slice(0, 2)}/${id}.eml`);
-		expect(entries.map(({ name }) => name)).toEqual(['mailseal.json', ...names, 'manifest.ndjson.gz']);
+	it('writes the marker first, messages and then attachments in the order given, the manifest last', async () => {
+		const items = [Buffer.from('b'), Buffer.from('a'), Buffer.from('c')];
+		const content = mixedContentOf({ mails: items, recipes: items, attachments: items });
+		const { entries } = await openBundle(sourceOf((await written(composeBundle({ kind: 'volatile', ...content }))).bytes));
+		const mails = content.messages.map(({ id, recipe }) => `messages/${id.slice(0, 2)}/${id}.${recipe ? 'recipe' : 'eml'}`);
+		const attachments = content.attachments.map(({ id }) => `attachments/${id.slice(0, 2)}/${id}`);
+		expect(mails).toHaveLength(6);
+		expect(entries.map(({ name }) => name)).toEqual(['mailseal.json', ...mails, ...attachments, 'manifest.ndjson.gz']);
 	});
 
 	it('writes every header without a data descriptor, a time, or a mode of its own', async () => {
@@ -95,9 +117,10 @@ describe('composeBundle()', () => {
 		expect(at + 22).toBe(bytes.length);
 	});
 
-	it('writes the exact marker of the format', async () => {
-		const { bytes } = await written(composeBundle({ kind: 'messages', messages: [], lines: [] }));
-		expect(bytes.subarray(43, 74).toString()).toBe('{"format":1,"kind":"messages"}\n');
+	it.each(['messages', 'attachments', 'volatile'] as const)('writes the exact marker of the format for %s', async (kind) => {
+		const { bytes } = await written(composeBundle({ kind, messages: [], attachments: [], lines: [] }));
+		const marker = `{"format":1,"kind":"${kind}"}\n`;
+		expect(bytes.subarray(43, 43 + marker.length).toString()).toBe(marker);
 	});
 
 	it('gives the same bytes each time it writes, for streamed items too', async () => {
@@ -110,13 +133,14 @@ describe('composeBundle()', () => {
 	});
 
 	it('gives the same bytes for an item in memory and one that is streamed', async () => {
-		const content = contentOf(oddMails(), { compress: false });
-		const plain = await written(composeBundle({ kind: 'messages', ...content }));
-		const messages = content.messages.map(({ stored, ...message }) => ({
-			...message,
-			stored: stored instanceof Uint8Array ? streamed(stored, { piece: 999 }) : stored,
-		}));
-		expect((await written(composeBundle({ kind: 'messages', lines: content.lines, messages }))).id).toBe(plain.id);
+		const content = oddContent({ compress: false });
+		const plain = await written(composeBundle({ kind: 'volatile', ...content }));
+		function inPieces<Item extends { readonly stored: Uint8Array | StreamedBytes }>({ stored, ...item }: Item) {
+			return { ...item, stored: stored instanceof Uint8Array ? streamed(stored, { piece: 999 }) : stored };
+		}
+		const messages = content.messages.map(inPieces);
+		const attachments = content.attachments.map(inPieces);
+		expect((await written(composeBundle({ kind: 'volatile', lines: content.lines, messages, attachments }))).id).toBe(plain.id);
 	});
 
 	it('gives pieces that stay as they were given', async () => {
@@ -134,19 +158,50 @@ describe('composeBundle()', () => {
 	});
 
 	it('refuses content that the reader would refuse', () => {
-		const { messages, lines } = contentOf([Buffer.from('a'), Buffer.from('b')]);
-		const [message] = messages;
-		const [line] = lines;
-		if (message === undefined || line === undefined) throw new Error('no content');
-		const other: ManifestLine = messageLine(message.id, 'gzip', 1);
-		const compose = (some: typeof messages, said: readonly ManifestLine[]) => () =>
-			composeBundle({ kind: 'messages', messages: some, lines: said });
-		expect(compose([...messages, message], lines)).toThrow('is there twice');
-		expect(compose(messages, lines.slice(1))).toThrow('has no line in the manifest');
-		expect(compose(messages.slice(1), lines)).toThrow('has no message');
-		expect(compose(messages, [...lines, line])).toThrow('is there twice');
-		expect(compose([message], [other])).toThrow('has another codec');
-		expect(compose(new Array(MAX_MESSAGES + 1).fill(message), lines)).toThrow('7998 at most');
+		const { messages, attachments, lines } = mixedContentOf({
+			mails: [Buffer.from('a')],
+			recipes: [Buffer.from('b')],
+			attachments: [Buffer.from('c')],
+		});
+		const [whole, recipe] = messages;
+		const [attachment] = attachments;
+		const [wholeLine, recipeOne, attachmentOne] = lines;
+		if (!whole || !recipe || !attachment || !wholeLine || !recipeOne || !attachmentOne) throw new Error('no content');
+		const content = { kind: 'volatile' as const, messages, attachments, lines };
+		const compose = (change: Partial<typeof content>) => () => composeBundle({ ...content, ...change });
+		expect(compose({})).not.toThrow();
+		expect(compose({ messages: [...messages, whole] })).toThrow('is there twice');
+		expect(compose({ messages: [...messages, { ...whole, recipe: true }] })).toThrow('is there twice');
+		expect(compose({ attachments: [attachment, attachment] })).toThrow('is there twice');
+		expect(compose({ lines: lines.slice(1) })).toThrow('has no line in the manifest');
+		expect(compose({ lines: lines.slice(0, -1) })).toThrow(`attachment "${attachment.id}" has no line in the manifest`);
+		expect(compose({ messages: messages.slice(1) })).toThrow('has no entry');
+		expect(compose({ attachments: [] })).toThrow('has no entry');
+		for (const line of lines) expect(compose({ lines: [...lines, line] })).toThrow('is there twice');
+		expect(compose({ lines: [messageLine(whole.id, 'gzip', 1), recipeOne, attachmentOne] })).toThrow('has another codec');
+		expect(compose({ lines: [wholeLine, recipeOne, attachmentLine(Buffer.from('c'), 'gzip')] })).toThrow('has another codec');
+		expect(compose({ messages: [{ ...whole, recipe: true }, recipe] })).toThrow('has another codec or form');
+		expect(compose({ messages: [whole, { ...recipe, recipe: false }] })).toThrow('has another codec or form');
+		const { recipe: _bytes, ...noRecipe } = recipeLine(recipe.id, recipe.codec, 1);
+		expect(compose({ lines: [wholeLine, noRecipe, attachmentOne] })).toThrow('recipe without an attachment or the other way round');
+		const many = new Array(1001).fill({ type: 'image/gif', size: 43 });
+		const full = { ...messageLine(whole.id, whole.codec, 1), attachments: many };
+		expect(compose({ lines: [full, recipeOne, attachmentOne] })).toThrow('more than 1000 parts');
+		const some = new Array(MAX_ITEMS).fill(whole);
+		expect(compose({ messages: some, attachments: [] })).toThrow('is there twice');
+		expect(compose({ messages: some, attachments: [attachment] })).toThrow('it has 7999 messages and attachments (7998 at most)');
+	});
+
+	it('refuses an attachment among sealed messages, and anything but attachments among sealed attachments', () => {
+		const { messages, attachments, lines } = mixedContentOf({ mails: [Buffer.from('a')], attachments: [Buffer.from('c')] });
+		const word = { type: 'removed', ...PLACE } as const;
+		expect(() => composeBundle({ kind: 'messages', messages, attachments, lines })).toThrow('of type "attachment"');
+		expect(() => composeBundle({ kind: 'attachments', messages, attachments, lines })).toThrow('of type "message"');
+		expect(() => composeBundle({ kind: 'attachments', messages: [], attachments, lines: [...lines.slice(1), word] })).toThrow(
+			'of type "removed"',
+		);
+		composeBundle({ kind: 'attachments', messages: [], attachments, lines: lines.slice(1) });
+		composeBundle({ kind: 'messages', messages, attachments: [], lines: [...lines.slice(0, 1), word] });
 	});
 });
 
@@ -194,9 +249,10 @@ describe('BundleDraft.write()', () => {
 		const ids = [messageId(mail), messageId(Buffer.from('b'))] as const;
 		const draft = composeBundle({
 			kind: 'messages',
+			attachments: [],
 			messages: [
-				{ id: ids[0], codec: 'none', stored: streamed(mail) },
-				{ id: ids[1], codec: 'none', stored: broken },
+				{ id: ids[0], codec: 'none', recipe: false, stored: streamed(mail) },
+				{ id: ids[1], codec: 'none', recipe: false, stored: broken },
 			],
 			lines: [messageLine(ids[0], 'none', mail.length), messageLine(ids[1], 'none', 1)],
 		});
@@ -274,83 +330,4 @@ describe('BundleDraft.write()', () => {
 		expect(given).toBe(pieces * piece.length);
 		expect(most).toBeLessThan(16 << 20);
 	});
-});
-
-describe('planLayout()', () => {
-	const GIB = 2 ** 30;
-
-	it('charges an entry what entryOverhead() says', () => {
-		const empty = planLayout([]).size;
-		expect(empty).toBe(22);
-		expect(planLayout([{ nameLength: 80, length: 1000 }]).size).toBe(empty + entryOverhead(80) + 1000);
-	});
-
-	it('adds zip64 fields exactly from 4 GiB less one byte on', () => {
-		const below = planLayout([{ nameLength: 10, length: 4 * GIB - 2 }]);
-		const at = planLayout([{ nameLength: 10, length: 4 * GIB - 1 }]);
-		expect(below.size).toBe(4 * GIB - 2 + entryOverhead(10) + 56 + 20 + 22);
-		expect(at.size).toBe(4 * GIB - 1 + entryOverhead(10) + 20 + 28 + 56 + 20 + 22);
-		expect(at.offsets).toEqual([30 + 10 + 20]);
-	});
-});
-
-describe('a message of 4 GiB', () => {
-	it('gets a local header whose sizes stand in a zip64 field', () => {
-		const header = encodeZip64LocalHeader({ name: 'messages/x', crc32: 7, size: 5 * 2 ** 30 });
-		expect(parseLocalHeader(header)).toEqual({
-			flags: 0x0800,
-			method: 0,
-			crc32: 7,
-			size: 5 * 2 ** 30,
-			compressedSize: 5 * 2 ** 30,
-			name: Buffer.from('messages/x'),
-			extraLength: 20,
-		});
-	});
-
-	// 4 GiB take a while: only with SLOW set.
-	if (process.env.SLOW !== undefined)
-		it('is written in bounded memory as predicted, and read back', async () => {
-			const piece = Buffer.alloc(4 << 20);
-			const pieces = 1025;
-			let crc = 0;
-			for (let index = 0; index < pieces; index++) crc = crc32(piece, crc);
-			const length = pieces * piece.length;
-			const item: StreamedBytes = {
-				length,
-				crc32: crc,
-				*chunks() {
-					for (let index = 0; index < pieces; index++) yield piece;
-				},
-			};
-			const id = messageId(Buffer.from('stands for 4 GiB of zeros'));
-			const draft = composeBundle({
-				kind: 'messages',
-				messages: [{ id, codec: 'none', stored: item }],
-				lines: [messageLine(id, 'none', length)],
-			});
-			const kept = new Map<number, Uint8Array>();
-			let at = 0;
-			await draft.write((bytes) => {
-				if (bytes.some((byte) => byte !== 0)) kept.set(at, bytes);
-				at += bytes.length;
-			}, NEVER);
-			expect(at).toBe(draft.size);
-			const source = {
-				size: at,
-				read(offset: number, count: number) {
-					const out = Buffer.alloc(count);
-					for (const [start, bytes] of kept) {
-						const from = Math.max(offset, start);
-						const to = Math.min(offset + count, start + bytes.length);
-						if (from < to) out.set(bytes.subarray(from - start, to - start), from - offset);
-					}
-					return out;
-				},
-			};
-			const bundle = await openBundle(source);
-			expect(bundle.messages.get(id)).toEqual({ ...draft.locations.get(id), codec: 'none' });
-			const found = await collect(verifyEntries(source, bundle, { decode: false, signal: NEVER }));
-			expect(found).toEqual([]);
-		}, 300_000);
 });

@@ -133,7 +133,7 @@ test('a volatile bundle is alive by the messages and words that nothing newer to
 		placedAt(`${INBOX}/2`, 'blue'),
 		placedAt(`${INBOX}/3`, 'green'),
 	);
-	const full = { bundle: first.ref.id, messages: 3, bytes: 3210, words: 3 };
+	const full = { bundle: first.ref.id, messages: 3, attachments: 0, bytes: 3210, words: 3, liveAttachments: 0 };
 	expect(catalog.pack.liveness()).toEqual([{ ...full, liveMessages: 3, liveBytes: 3210, liveWords: 3 }]);
 	// Sealed, removed, and only renamed: the last one's bytes still lie here.
 	apply(catalog, 'sealed', messageOf('red', { size: 10 }), placedAt(`${INBOX}/1`, 'red'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { openBuilder } from '../../src/archive/bundle-builder.ts';
+import { type BundleBuilder, type Item, openBuilder } from '../../src/archive/bundle-builder.ts';
 import { type BundleToApply, type Catalog, openCatalog } from '../../src/catalog/index.ts';
 import {
 	type AccountName,
@@ -11,15 +11,19 @@ import {
 	type FolderName,
 	formatInstant,
 	type ManifestLine,
+	type MessageId,
+	type MessageLine,
 	type PlacedWord,
 	parseAccountName,
 	parseFolderName,
+	parseSearchQuery,
 	parseSnapshotName,
 	tenantOf,
 	type Word,
 } from '../../src/domain/index.ts';
 import { propertyRuns } from '../support/property-runs.ts';
-import { bundleOf, idOf, messageOf } from '../support/words.ts';
+import { idOf, messageOf } from '../support/words.ts';
+import { attachmentId, attachmentOf, bundleWith, partOf, recipeOf } from './attachment-lines.ts';
 
 const ACCOUNTS = ['anna@example.org', 'ben@Example.org', 'cleo@example.net'].map(parseAccountName);
 const FOLDERS = ['INBOX', 'Archive/2026'].map(parseFolderName);
@@ -35,6 +39,7 @@ const place = fc.record({
 	folder,
 	key,
 	message: fc.constantFrom('red', 'green', 'blue', 'black'),
+	form: fc.constantFrom('recipe' as const, 'whole' as const, 'old' as const),
 	flagged: fc.boolean(),
 	uid: fc.nat(9),
 	changed: fc.boolean(),
@@ -57,6 +62,8 @@ const happening = fc.oneof(
 	{ weight: 1, arbitrary: accountRemoval },
 	{ weight: 2, arbitrary: control },
 );
+/** How a message is stored when it is read: taken apart, whole, or whole by a program that knew of no parts. */
+type Form = 'recipe' | 'whole' | 'old';
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
 const night = fc.record({
@@ -170,7 +177,7 @@ interface Store {
 
 function write(store: Store, kind: BundleKind, lines: readonly ManifestLine[]): BundleId | null {
 	if (lines.length === 0) return null;
-	const bundle = bundleOf(kind, lines);
+	const bundle = bundleWith(kind, lines);
 	store.catalog.apply(bundle, { policy: DEFAULT_POLICY });
 	store.listed = [...store.listed.filter((one) => one.ref.id !== bundle.ref.id), bundle];
 	return bundle.ref.id;
@@ -180,21 +187,58 @@ function write(store: Store, kind: BundleKind, lines: readonly ManifestLine[]): 
 function seal(store: Store, model: Model, owner: AccountName): void {
 	const tenant = tenantOf(owner);
 	const builder = openBuilder();
+	const apart = openBuilder();
 	for (const one of model.placements.values()) {
 		if (one.sealed || tenantOf(one.word.account) !== tenant) continue;
-		if (!store.catalog.pack.isSealedFor(one.word.message, tenant)) builder.addMessage(lineOf(one.message), new Uint8Array());
+		const { pack } = store.catalog;
+		if (!pack.isSealedFor(one.word.message, tenant)) {
+			const copy = pack.copies(one.word.message).find(({ attachments }) => hasAll(store.catalog, attachments));
+			if (copy === undefined) throw new Error(`no whole copy of ${one.message}`);
+			add(builder, pack.messageLine(one.word.message, copy));
+		}
+		// The message may be sealed for another tenant already, or be about to be: its attachments belong to all.
+		for (const content of CONTENTS[one.message] ?? []) {
+			const id = attachmentId(content);
+			if (pack.attachmentCopies(id).length > 0 && !pack.isAttachmentSealed(id)) add(apart, attachmentOf(content));
+		}
 		const { since: _since, ...word } = one.word;
 		one.word = word;
 		one.sealed = true;
 		builder.addWord(word);
 	}
+	write(store, 'sealed', apart.take().lines);
 	write(store, 'sealed', builder.take().lines);
 }
 
 const SIZES: Readonly<Record<string, number>> = { red: 100, green: 2000, blue: 30_000, black: 400_000 };
 
-function lineOf(message: string) {
-	return messageOf(message, { size: SIZES[message] ?? 1, headers: { subject: message, messageId: `<${message}@example.org>` } });
+/** What the messages have attached, in order. */
+const CONTENTS: Readonly<Record<string, readonly string[]>> = {
+	red: [],
+	green: ['pdf'],
+	blue: ['logo', 'pdf', 'logo'],
+	black: ['zip', 'logo'],
+};
+
+function lineOf(message: string, form: Form): MessageLine {
+	const facts = { size: SIZES[message] ?? 1, headers: { subject: message, messageId: `<${message}@example.org>` } };
+	const contents = CONTENTS[message] ?? [];
+	if (form === 'old' || contents.length === 0) return messageOf(message, facts);
+	if (form === 'recipe') return recipeOf(message, contents, facts);
+	const parts = contents.map((content) => {
+		const { id: _id, ...part } = partOf(content);
+		return part;
+	});
+	return { ...messageOf(message, facts), attachments: parts };
+}
+
+function add(builder: BundleBuilder, line: Item['line']): void {
+	builder.add({ line, stored: new Uint8Array() });
+}
+
+/** True where each attachment of these parts can be read from a bundle that stays. */
+function hasAll(catalog: Catalog, parts: MessageLine['attachments'], folded: ReadonlySet<BundleId> = new Set()): boolean {
+	return parts.every(({ id }) => id === undefined || catalog.pack.attachmentCopies(id).some(({ bundle }) => !folded.has(bundle)));
 }
 
 function writeNight(store: Store, model: Model, { fold, happenings }: { fold: number; happenings: readonly Happening[] }): void {
@@ -203,14 +247,22 @@ function writeNight(store: Store, model: Model, { fold, happenings }: { fold: nu
 	const folded = new Set(volatile.filter((_, index) => (fold & (1 << index)) !== 0));
 	const builder = openBuilder();
 	for (const id of folded) {
-		for (const { line } of catalog.pack.liveMessages(id)) builder.addMessage(line, new Uint8Array());
+		for (const { line } of catalog.pack.liveMessages(id)) add(builder, line);
+		for (const { line } of catalog.pack.liveAttachments(id)) add(builder, line);
 		for (const word of catalog.pack.liveWords(id, folded)) builder.addWord(word);
 	}
 	for (const one of happenings) {
 		for (const word of happen(model, one)) builder.addWord(word);
 		if (one.type !== 'place') continue;
-		const isKept = catalog.pack.copies(idOf(one.message)).some((copy) => !folded.has(copy.bundle));
-		if (!isKept) builder.addMessage(lineOf(one.message), new Uint8Array());
+		const isKept = catalog.pack
+			.copies(idOf(one.message))
+			.some((copy) => !folded.has(copy.bundle) && hasAll(catalog, copy.attachments, folded));
+		if (isKept) continue;
+		const line = lineOf(one.message, one.form);
+		add(builder, line);
+		for (const content of line.recipe === undefined ? [] : (CONTENTS[one.message] ?? [])) {
+			if (!hasAll(catalog, [partOf(content)], folded)) add(builder, attachmentOf(content));
+		}
 	}
 	const written = write(store, 'volatile', builder.take().lines);
 	for (const id of folded) {
@@ -253,6 +305,36 @@ function commit(catalog: Catalog): void {
 	catalog.commit({ name: parseSnapshotName('20261123T021500Z-0a1b2c3d'), sha256: '', time: NOON });
 }
 
+/** What searches and lists tell of files. */
+function shownOf(catalog: Catalog) {
+	return {
+		withFiles: catalog.search(parseSearchQuery('has:attachment'), 100),
+		named: ['logo', 'pdf', 'zip'].map((name) => catalog.search(parseSearchQuery(`filename:${name}`), 100).map(({ id }) => id)),
+		attachments: catalog.read.listAttachments({}),
+		bundles: catalog.read.attachmentBundles({}),
+		totals: catalog.attachmentTotals(),
+	};
+}
+
+/** From the lines of the listed bundles, with nothing but maps. */
+function recountAttachments(store: Store, model: Model) {
+	const placed = new Set([...model.placements.values()].map(({ word }) => word.message));
+	const lines = store.listed.flatMap((bundle) => bundle.lines);
+	const users = new Map<string, Set<MessageId>>();
+	for (const line of lines) if (line.type === 'attachment') users.set(line.id, new Set());
+	for (const line of lines) {
+		if (line.type !== 'message' || !placed.has(line.id)) continue;
+		for (const { id } of line.attachments) if (id !== undefined) users.get(id)?.add(line.id);
+	}
+	const uses = [...users.values()].map((messages) => messages.size).filter((count) => count > 0);
+	const size = attachmentOf('logo').size;
+	return {
+		attachments: uses.length,
+		bytes: uses.length * size,
+		sharedBytes: uses.reduce((bytes, count) => bytes + (count - 1) * size, 0),
+	};
+}
+
 function recount(model: Model) {
 	const placements = [...model.placements.values()];
 	return { messages: placements.length, bytes: placements.reduce((total, { message }) => total + (SIZES[message] ?? 0), 0) };
@@ -279,8 +361,11 @@ test('after any nights of words, seals and folds the newest word has won, in the
 				expect(fresh.totals()).toEqual(recount(model));
 				expect(fresh.fingerprint()).toBe(store.catalog.fingerprint());
 				for (const id of new Set([...model.placements.values()].map(({ word }) => word.message))) {
-					expect(store.catalog.pack.copies(id), 'a placed message has a copy').not.toEqual([]);
+					const readable = store.catalog.pack.copies(id).filter(({ attachments }) => hasAll(store.catalog, attachments));
+					expect(readable, 'a placed message has a copy with all its attachments').not.toEqual([]);
 				}
+				expect(shownOf(fresh)).toEqual(shownOf(store.catalog));
+				expect(store.catalog.attachmentTotals()).toEqual(recountAttachments(store, model));
 				fresh.close();
 			}
 			store.catalog.close();
@@ -291,19 +376,21 @@ test('after any nights of words, seals and folds the newest word has won, in the
 
 test('a fold of everything leaves one volatile bundle that is wholly alive', { timeout: 300_000 }, () => {
 	fc.assert(
-		fc.property(fc.array(night, { minLength: 1, maxLength: 6 }), (nights) => {
+		fc.property(fc.array(night, { minLength: 1, maxLength: 6 }), fc.constantFrom<Form>('recipe', 'whole', 'old'), (nights, form) => {
 			const store: Store = { catalog: openCatalog({ kind: 'memory' }), listed: [] };
 			const model: Model = { accounts: new Map(), folders: new Map(), controls: new Map(), placements: new Map() };
 			store.catalog.begin();
 			for (const one of nights) {
 				if (one.seal !== null) seal(store, model, one.seal);
-				writeNight(store, model, one);
+				// A copy of another form, dead but not yet gone, may keep an attachment that no living copy needs.
+				writeNight(store, model, { ...one, happenings: one.happenings.map((each) => ({ ...each, form })) });
 			}
 			writeNight(store, model, { fold: -1, happenings: [] });
 			const liveness = store.catalog.pack.liveness();
 			expect(liveness.length).toBeLessThan(2);
 			for (const one of liveness) {
-				expect(one).toMatchObject({ liveMessages: one.messages, liveBytes: one.bytes, liveWords: one.words });
+				const { messages, attachments, bytes, words } = one;
+				expect(one).toMatchObject({ liveMessages: messages, liveAttachments: attachments, liveBytes: bytes, liveWords: words });
 			}
 			expect(wordsOf(store.catalog)).toEqual(wordsOfModel(model));
 			store.catalog.close();

@@ -1,15 +1,19 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { type Catalog, openCatalog } from '../../src/catalog/index.ts';
-import { DEFAULT_POLICY, type HeaderFacts, type ManifestLine, parseSearchQuery } from '../../src/domain/index.ts';
+import { DEFAULT_POLICY, type HeaderFacts, type ManifestLine, type PartFacts, parseSearchQuery } from '../../src/domain/index.ts';
 import { propertyRuns } from '../support/property-runs.ts';
 import { bundleOf, messageOf, placedAt } from '../support/words.ts';
+import { attachmentId, bundleWith, partOf, recipeOf } from './attachment-lines.ts';
 
 interface Mail extends HeaderFacts {
 	readonly place: string;
 	readonly at: string;
 	readonly size: number;
 }
+
+/** A picture in the text, which nobody calls an attachment. */
+const PICTURE: PartFacts = { id: attachmentId('picture'), type: 'image/png', size: 9000, disposition: 'inline' };
 
 const MAILS: readonly Mail[] = [
 	{
@@ -169,7 +173,7 @@ test('a query of nothing but grammar characters around a word finds the word', (
 test('no text whatever reaches the grammar of the index', () => {
 	const text = fc.string({ unit: fc.constantFrom(...'"*^:(){}[]+-,\\\'\u0000ab N会ü\u0308\u200b;%_'), maxLength: 12 });
 	const query = fc.record({
-		field: fc.constantFrom('any' as const, 'from' as const, 'to' as const, 'cc' as const, 'subject' as const),
+		field: fc.constantFrom('any' as const, 'from' as const, 'to' as const, 'cc' as const, 'subject' as const, 'filename' as const),
 		text,
 		phrase: fc.boolean(),
 		prefix: fc.boolean(),
@@ -182,6 +186,42 @@ test('no text whatever reaches the grammar of the index', () => {
 		}),
 		propertyRuns(),
 	);
+});
+
+test('files are found by name, by plain words too, and has: tells who has any', () => {
+	const other = openCatalog({ kind: 'memory' });
+	other.begin();
+	const mails: [string, ManifestLine][] = [
+		['bare', messageOf('bare', { headers: { subject: 'the report is late' } })],
+		['final', recipeOf('final', [partOf('1', { name: 'annual-report.pdf' }), partOf('2', { name: 'Übersicht.xlsx' })])],
+		['draft', recipeOf('draft', [partOf('3', { name: 'reporting draft.doc' })], { headers: { subject: 'pdf to come' } })],
+		['small', { ...messageOf('small'), attachments: [{ name: '会議の資料.pdf', type: 'application/pdf', size: 9 }] }],
+		['nameless', { ...messageOf('nameless'), attachments: [{ type: 'text/plain', size: 9, disposition: 'attachment' }] }],
+		['picture', recipeOf('picture', [PICTURE])],
+	];
+	other.apply(
+		bundleWith('volatile', [...mails.map(([, line]) => line), ...mails.map(([name]) => placedAt(`a@x.example/INBOX/${name}`, name))]),
+		{
+			policy: DEFAULT_POLICY,
+		},
+	);
+	const keys = (query: string): string[] => other.search(parseSearchQuery(query), 100).map(({ key }) => key);
+	expect(keys('has:attachment')).toEqual(['draft', 'final', 'nameless', 'small']);
+	expect(keys('-has:attachment')).toEqual(['bare', 'picture']);
+	expect(keys('has:attachment subject:pdf')).toEqual(['draft']);
+	expect(keys('filename:annual-report.pdf')).toEqual(['final']);
+	expect(keys('filename:report.pdf')).toEqual(['final']);
+	expect(keys('filename:pdf')).toEqual(['final', 'small']);
+	expect(keys('filename:report')).toEqual(['final']);
+	expect(keys('filename:report*')).toEqual(['draft', 'final']);
+	expect(keys('filename:"reporting draft"')).toEqual(['draft']);
+	expect(keys('-filename:pdf has:attachment')).toEqual(['draft', 'nameless']);
+	expect(keys('filename:ubersicht')).toEqual(['final']);
+	expect(keys('filename:資料')).toEqual(['small']);
+	expect(keys('filename:"pdf übersicht"'), 'a phrase that spans two names').toEqual([]);
+	expect(keys('report')).toEqual(['bare', 'final']);
+	expect(keys('-pdf')).toEqual(['bare', 'nameless', 'picture']);
+	other.close();
 });
 
 test('search finds nothing that is no longer placed, and each place of what is placed twice', () => {

@@ -54,6 +54,7 @@ describe('readConfig()', () => {
 			sources: [{ spec: 'maildir:/var/vmail/{domain}/{user}/Maildir' }, { spec: '/home/alice/Maildir', account: 'alice@example.org' }],
 			policy: { quietPeriod: 14 * DAY, unreadPeriod: 365 * DAY, never: ['Trash', 'Spam'] },
 			bundles: { target: 32 * 1024 ** 2, linger: 7 * DAY, max: 64 * 1024 ** 2, compress: false },
+			attachmentMin: 16 * 1024,
 		});
 	});
 
@@ -107,6 +108,9 @@ describe('readConfig()', () => {
 		['sources = [{ account = "a" }]', 'it has no key "source" (a table'],
 		['sources = [{ source = "/a", account = "a/b" }]', 'it is "a/b" (an account name'],
 		['compress = "yes"', 'it is "yes" (true or false)'],
+		['attachment-min = 0', 'it is 0 (a size from 1 byte to 1GiB)'],
+		['attachment-min = "2GiB"', 'it is "2GiB" (a size from 1 byte to 1GiB)'],
+		['attachment-min = true', 'it is true (a size such as "64MiB"'],
 		['policy = "30d"', 'it is "30d" (a table)'],
 		['[policy]\nquiet-period = 30', 'it is 30 (a duration such as "36h"'],
 		['[policy]\nquiet-period = "30 days"', 'it is "30 days" (a duration such as "36h"'],

@@ -35,6 +35,12 @@ describe('drawPack()', () => {
 		expect([...drawPack({ ...packed, snapshot: null })][0]).toBe('dry run: nothing was written');
 	});
 
+	it('tells attachments stored apart where there are any', () => {
+		const lines = [...drawPack({ ...packed, attachments: { total: 1200, new: 30, sharedBytes: 4_100_000 } })];
+		expect(lines.at(-2)).toBe('attached  1,200 stored apart, 30 new, 4.1 MB saved by sharing');
+		expect(lines).toHaveLength(5);
+	});
+
 	it('tells rewritten bytes to the byte, since there must be none', () => {
 		expect(drawContract({ ...packed, sealed: { ...packed.sealed, rewrittenBytes: 1234 } })).toContain('1,234 sealed bytes rewritten');
 	});
@@ -80,6 +86,7 @@ describe('drawStatus()', () => {
 		sealed: { bundles: 1, bytes: 5 },
 		volatile: { bundles: 0, bytes: 0 },
 		sharedBytes: 0,
+		attachments: { total: 1200, bytes: 5_200_000_000, sharedBytes: 3_100_000_000 },
 		next: ['mailseal verify'],
 	};
 
@@ -88,6 +95,10 @@ describe('drawStatus()', () => {
 		expect(text).toContain('snapshot  20261123T021500Z-0a1b2c3d, 1 day ago, 7 snapshots in all');
 		expect(text).toContain('archive   /a\\x1b[2J');
 		expect(text).toContain('next      mailseal verify');
+	});
+
+	it('tells attachments stored apart, and what storing each once saves', () => {
+		expect([...drawStatus(status, 0)]).toContain('attached  1,200 stored apart (5.2 GB), 3.1 GB saved by storing each once');
 	});
 
 	it('says so before the first pack', () => {
@@ -143,8 +154,17 @@ describe('message rows', () => {
 
 	it('come in full and without titles into a pipe', () => {
 		expect([...drawFound([row], recordIo().stdout)]).toEqual([
-			`2026-11-22 10:00  alice@example.org/INBOX  Mallory \\x1b]0;x\\x07 <m@example.com>  ${row.subject}  5f1d0c3a9b27`,
+			`2026-11-22 10:00    alice@example.org/INBOX  Mallory \\x1b]0;x\\x07 <m@example.com>  ${row.subject}  5f1d0c3a9b27`,
 		]);
+	});
+
+	it('carry a mark where files came with the message', () => {
+		const out = recordIo({ terminal: true, columns: 100 }).stdout;
+		expect([...drawMessages([{ ...row, files: 2 }], out)][1]).toMatch(/^2026-11-22 10:00 {2}4\.3 kB {2}AS@ /);
+		const [titles, found, plain] = [...drawFound([{ ...row, files: 1 }, row], out)];
+		expect(titles).toMatch(/^DATE +@ +FOLDER +FROM +SUBJECT +ID$/);
+		expect(found).toMatch(/^2026-11-22 10:00 {2}@ {2}alice@/);
+		expect(plain).toMatch(/^2026-11-22 10:00 {5}alice@/);
 	});
 
 	it('come with titles and fit into a terminal', () => {

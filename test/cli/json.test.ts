@@ -24,6 +24,13 @@ describe('drawJson()', () => {
 		expect(JSON.parse(pieces.join(''))).toEqual({ mailseal: 1, command: 'ls', result, findings: [] });
 	});
 
+	it('gives what stands beside the rows too', () => {
+		const result = { rows: [{ n: 1 }], more: false, bundles: [{ id: 'ab' }, { id: 'cd' }] };
+		expect([...drawJson({ command: 'ls', result, findings: [] })].join('')).toBe(
+			'{"mailseal":1,"command":"ls","result":{"rows":[{"n":1}],"more":false,"bundles":[{"id":"ab"},{"id":"cd"}]},"findings":[]}\n',
+		);
+	});
+
 	it('gives lists of no rows and results of rows alone', () => {
 		for (const result of [{ rows: [] }, { rows: [1] }, { rows: [], more: false }]) {
 			expect(JSON.parse([...drawJson({ command: 'ls', result, findings: [] })].join('')).result).toEqual(result);

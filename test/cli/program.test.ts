@@ -156,6 +156,39 @@ describe('the program', () => {
 		expect(readFileSync(path).equals(bytes)).toBe(true);
 	});
 
+	it('stores a file of two mailboxes once, names the bundle that it needs, and gives it back', () => {
+		const mail = join(scratch, 'attached');
+		const file = Buffer.alloc(5000, 'Offer 4711 \u001b[2J\r\n');
+		for (const account of ['alice', 'bob']) {
+			for (const part of ['cur', 'new', 'tmp']) mkdirSync(join(mail, account, 'Maildir', part), { recursive: true });
+			const text = [
+				`To: ${account}@example.org\nMessage-ID: <${account}@example.com>\nSubject: Offer\nContent-Type: multipart/mixed; boundary=b\n\n--b\n`,
+				'Content-Type: application/pdf\nContent-Disposition: attachment; filename="../Offer 4711.pdf"\n',
+				`Content-Transfer-Encoding: base64\n\n${file.toString('base64').replace(/.{76}/g, '$&\n')}\n--b--\n`,
+			].join('');
+			const path = join(mail, account, 'Maildir', 'cur', `1767323045.M1${account}.host:2,S`);
+			writeFileSync(path, text);
+			utimesSync(path, OLD, OLD);
+		}
+		const shared = join(scratch, 'shared');
+		const packed = run('-a', shared, 'pack', '--now', NOW, '--linger', '0s', '--attachment-min', '1KiB', mail);
+		expect(packed.out).toMatch(/^attached {2}1 stored apart, 1 new, 5\.0 kB saved by sharing$/m);
+		expect(JSON.parse(readFileSync(join(shared, 'mailseal.json'), 'utf8'))).toMatchObject({ attachmentMin: 1024 });
+		expect(run('-a', shared, 'ls', 'attachments').out).toMatch(
+			new RegExp(`^5\\.0 kB {2}application/pdf {2}2 {2}2 {2}5\\.0 kB {2}Offer 4711\\.pdf {2}${sha256(file)}\n$`),
+		);
+		const paths = run('-a', shared, 'ls', 'attachments', '--account', 'bob', '--bundles').out.trimEnd().split('\n');
+		expect(paths).toHaveLength(1);
+		for (const path of paths) expect(existsSync(join(shared, path)), path).toBe(true);
+		expect(run('-a', shared, 'search', 'has:attachment', 'filename:offer').out.match(/ {2}@ {2}/g)).toHaveLength(2);
+		expect(run('-a', shared, 'extract', '<bob@example.com>', '--attachment', 'OFFER*').bytes.equals(file)).toBe(true);
+		const into = run('-a', shared, 'extract', '-o', 'offers', '--attachment', '*.pdf', '<alice@example.com>', '<bob@example.com>');
+		const path = join(scratch, 'offers', 'Offer 4711.pdf');
+		expect(into).toMatchObject({ code: 0, out: `${path}\n${path} (there already)\n`, err: '' });
+		const again = run('-a', shared, 'pack', '--now', NOW, '--attachment-min', '2KiB', mail);
+		expect(again).toMatchObject({ code: 0, err: expect.stringContaining('stays at 1KiB (not 2KiB)') });
+	});
+
 	it('goes by a config file', () => {
 		mkdirSync(join(env.XDG_CONFIG_HOME, 'mailseal'), { recursive: true });
 		const config = join(env.XDG_CONFIG_HOME, 'mailseal', 'mailseal.toml');

@@ -5,11 +5,13 @@ import {
 	displayWidth,
 	formatAge,
 	formatCount,
+	formatExactSize,
 	formatSeconds,
 	printable,
 	printableLines,
 	printablePieces,
 } from '../../src/cli/text.ts';
+import { parseSize } from '../../src/domain/index.ts';
 
 const RUNS = process.env.SLOW === undefined ? 300 : 20_000;
 const CONTROL = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
@@ -100,6 +102,21 @@ describe('displayWidth() and clip()', () => {
 describe('numbers for people', () => {
 	it('have their thousands apart', () => {
 		expect([0, 999, 1000, 12480, 1234567].map(formatCount)).toEqual(['0', '999', '1,000', '12,480', '1,234,567']);
+	});
+
+	it('tell sizes that were chosen exactly, as options take them', () => {
+		expect([1, 1500, 8192, 3 * 1024 ** 2, 1024 ** 3, 1024 ** 4].map(formatExactSize)).toEqual([
+			'1',
+			'1500',
+			'8KiB',
+			'3MiB',
+			'1GiB',
+			'1024GiB',
+		]);
+		fc.assert(
+			fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (bytes) => parseSize(formatExactSize(bytes)) === bytes),
+			{ numRuns: RUNS, seed: 4 },
+		);
 	});
 
 	it('tell durations in the unit that fits', () => {

@@ -54,10 +54,27 @@ describe('docs/format.md', () => {
 
 	it('shows manifest lines of every type, as the program writes them', () => {
 		const types = lines.map((line) => (JSON.parse(line) as { type: string }).type);
-		const all = ['message', 'placed', 'removed', 'folder', 'folder-removed', 'account', 'account-removed', 'control', 'control-removed'];
+		const all = [
+			'message',
+			'attachment',
+			'placed',
+			'removed',
+			'folder',
+			'folder-removed',
+			'account',
+			'account-removed',
+			'control',
+			'control-removed',
+		];
 		expect([...new Set(types)].sort()).toEqual(all.sort());
 		const parsed = encodeManifest(decodeManifest(encodeManifest(lines.map((line) => JSON.parse(line)))));
 		expect(gunzipSync(parsed).toString('utf8')).toBe(`${lines.join('\n')}\n`);
+	});
+
+	it('shows a recipe as it lies in a bundle', () => {
+		const recipes = blocks.filter((block) => block.startsWith('{"recipe":'));
+		expect(recipes).toHaveLength(1);
+		expect(readFileSync(join(ROOT, 'fixtures', 'bundles', 'recipe-format-1.zip')).includes(recipes[0] ?? '-')).toBe(true);
 	});
 
 	it('shows a snapshot that the program reads', () => {

@@ -36,11 +36,11 @@ describe('the commands at the top of the README', () => {
 		expect(calls).toHaveLength(5);
 		const [first = '', status, message, later = '', after = ''] = calls.map(shell);
 		expect(first).toContain('messages  14 in 3 accounts: 14 added, 0 changed, 0 removed');
-		expect(first).toContain('0 sealed bundles confirmed, 0 new (0 bytes), volatile 51 kB, 0 sealed bytes rewritten');
+		expect(first).toContain('0 sealed bundles confirmed, 0 new (0 bytes), volatile 32 kB, 0 sealed bytes rewritten');
 		expect(status).toContain('messages  14 (99 kB) in 11 folders of 3 accounts');
 		expect(message).toMatch(/^From: Bob Bauer <bob@example\.org>\n/);
-		expect(later).toContain('0 sealed bundles confirmed, 2 new');
-		expect(after).toContain('2 sealed bundles confirmed, 0 new');
+		expect(later).toContain('0 sealed bundles confirmed, 3 new');
+		expect(after).toContain('3 sealed bundles confirmed, 0 new');
 	});
 });
 

@@ -26,6 +26,8 @@ describe('parseSearchQuery()', () => {
 			'from:bob to:eve cc:ann subject:lunch',
 			[term('bob', { field: 'from' }), term('eve', { field: 'to' }), term('ann', { field: 'cc' }), term('lunch', { field: 'subject' })],
 		],
+		['filename:report.pdf', [term('report.pdf', { field: 'filename' })]],
+		['-filename:"annual rep"*', [term('annual rep', { field: 'filename', phrase: true, prefix: true, not: true })]],
 		['From:bob', [term('bob', { field: 'from' })]],
 		['from:"Bob Smith"', [term('Bob Smith', { field: 'from', phrase: true })]],
 		['subject:-x', [term('-x', { field: 'subject' })]],
@@ -50,6 +52,12 @@ describe('parseSearchQuery()', () => {
 		expect(parseSearchQuery('before:"2026-11-23 02:15"').before).toBe(Date.UTC(2026, 10, 23, 2, 15));
 	});
 
+	it('reads whether there must be an attachment, or must be none', () => {
+		expect(parseSearchQuery('has:attachment')).toEqual({ ...NOTHING, hasAttachment: true });
+		expect(parseSearchQuery('-Has:Attachment')).toEqual({ ...NOTHING, hasAttachment: false });
+		expect(parseSearchQuery('lunch')).not.toHaveProperty('hasAttachment');
+	});
+
 	it('reads accounts, folders and a Message-ID', () => {
 		expect(parseSearchQuery('account:alice@example.org account:bob folder:"Sent Items" message-id:<1@x>')).toEqual({
 			terms: [],
@@ -65,7 +73,7 @@ describe('parseSearchQuery()', () => {
 			expect.objectContaining({
 				code: 'usage',
 				message:
-					'Cannot search by "frm:": there is no such qualifier (known are from:, to:, cc:, subject:, before:, after:, larger:, smaller:, account:, folder:, message-id:)',
+					'Cannot search by "frm:": there is no such qualifier (known are from:, to:, cc:, subject:, filename:, has:, before:, after:, larger:, smaller:, account:, folder:, message-id:)',
 				hint: 'to search for the text itself, put it in quotes: "frm:bob"',
 			}),
 		);
@@ -88,7 +96,16 @@ describe('parseSearchQuery()', () => {
 		['""', 'it holds no letter or digit'],
 		['before:tomorrow', 'Cannot read instant "tomorrow"'],
 		['larger:big', 'Cannot read size "big"'],
-		['-before:2026-11-23', 'Cannot read "-before:2026-11-23": only words, phrases, from:, to:, cc: and subject: take a "-" or "*"'],
+		[
+			'-before:2026-11-23',
+			'Cannot read "-before:2026-11-23": only words, phrases, from:, to:, cc:, subject: and filename: take a "-" or "*", and has: a "-"',
+		],
+		['has:attach*', 'Cannot read "has:attach*": only words'],
+		['has:image', 'Cannot search for "has:image": has: knows no "image" (has:attachment is all there is)'],
+		['-has:image', 'Cannot search for "-has:image": has: knows no "image"'],
+		['has:', 'Cannot read "has:": nothing follows the colon'],
+		['has:attachment -has:attachment', 'Cannot read "-has:attachment": has: was given before'],
+		['filename:...', 'Cannot search for "filename:...": it holds no letter or digit'],
 		['folder:Sent*', 'Cannot read "folder:Sent*": only words'],
 		['before:2026-01-01 before:2026-01-02', 'Cannot read "before:2026-01-02": before: was given before'],
 		['larger:0 larger:0', 'Cannot read "larger:0": larger: was given before'],
@@ -122,6 +139,8 @@ describe('parseSearchQuery()', () => {
 			':',
 			' ',
 			'from:',
+			'has:',
+			'attachment',
 			'before:',
 			'2026-01-01',
 			'word',

@@ -42,8 +42,9 @@ export function inThisThread(): Workers {
 	return openWorkers({ jobs: 0, script: null, open: openMaildirMessage });
 }
 
-export function archiveAt(dir: string, hooks: FileHooks = {}): Archive {
-	return openArchive({ dir, files: openFiles(hooks), create: true });
+/** `attachmentMin` counts where the archive is made. */
+export function archiveAt(dir: string, hooks: FileHooks = {}, attachmentMin?: number): Archive {
+	return openArchive({ dir, files: openFiles(hooks), create: true, ...(attachmentMin === undefined ? {} : { attachmentMin }) });
 }
 
 export const never = new AbortController().signal;
@@ -51,13 +52,14 @@ export const never = new AbortController().signal;
 export interface PackSetup extends Partial<Omit<PackRequest, 'bundles'>> {
 	readonly bundles?: Partial<BundleSettings>;
 	readonly hooks?: FileHooks;
+	readonly attachmentMin?: number;
 }
 
 /** Packs the source at `spec`, or the sources of `setup`, into the archive in `dir`. */
 export function packOnce(dir: string, spec: string, setup: PackSetup = {}): Promise<Outcome<PackResult>> {
-	const { hooks, bundles, ...request } = setup;
+	const { hooks, bundles, attachmentMin, ...request } = setup;
 	return pack(
-		archiveAt(dir, hooks),
+		archiveAt(dir, hooks, attachmentMin),
 		{
 			sources: [openMaildirSource(spec)],
 			policy: DEFAULT_POLICY,

@@ -18,6 +18,9 @@ const NIGHTS = 10;
 /** Small bundles, so that one night seals, writes news and folds. */
 export const SMALL_BUNDLES: Partial<BundleSettings> = { target: 8 * 1024, max: 12 * 1024, linger: 2 * DAY };
 
+/** Low enough that texts of mail are stored apart, so that bundles of attachments are written too. Bytes. */
+const ATTACHMENT_MIN = 1500;
+
 /** A mail store on one night. */
 export interface Night {
 	readonly spec: string;
@@ -52,7 +55,7 @@ export async function makeEventfulNight(): Promise<EventfulNight> {
 	let snapshotBefore = '';
 	for (let day = 0; day < NIGHTS; day++) {
 		if (day > 0) liveOneDay({ root, seed: SEED, day, now: START + day * DAY, churn: 0.15, bytes: 'small' });
-		const { result } = await packOnce(eve, spec, { now: START + day * DAY, bundles: SMALL_BUNDLES });
+		const { result } = await packOnce(eve, spec, { now: START + day * DAY, bundles: SMALL_BUNDLES, attachmentMin: ATTACHMENT_MIN });
 		snapshotBefore = String(result.snapshot);
 	}
 	const treeBefore = readTreeState(root);
@@ -85,7 +88,7 @@ export function copyOfEve(night: EventfulNight): string {
 }
 
 export async function packTheNight(archive: string, night: Night, hooks: FileHooks = {}): Promise<Outcome<PackResult>> {
-	return await packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES, hooks });
+	return await packOnce(archive, night.spec, { now: night.now, bundles: SMALL_BUNDLES, attachmentMin: ATTACHMENT_MIN, hooks });
 }
 
 /** What differs between the store and what a snapshot restores to. */

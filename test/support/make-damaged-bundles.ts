@@ -1,113 +1,7 @@
 import { hash } from 'node:crypto';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { gzipSync } from 'fflate';
-
-// Builds zips field by field with nothing of mailseal's own code, so that a fault in its writer cannot hide one in its reader.
-
-/** What can be wrong with an entry; what is left out is right. */
-interface EntrySpec {
-	readonly name: string | Buffer;
-	readonly data: Uint8Array;
-	/** Of the plain data, in both headers. */
-	readonly crc?: number;
-	readonly flags?: number;
-	readonly method?: number;
-	readonly plainSize?: number;
-	readonly mode?: number;
-	readonly attributes?: number;
-	readonly centralExtra?: Uint8Array;
-	readonly comment?: string;
-	readonly centralSignature?: number;
-	/** Bytes that the directory adds to the sizes. */
-	readonly centralLonger?: number;
-	/** Index of the entry whose header this one claims; it then has no bytes of its own. */
-	readonly sharesHeaderOf?: number;
-	readonly before?: Uint8Array;
-	readonly after?: Uint8Array;
-	readonly local?: {
-		readonly signature?: number;
-		readonly name?: string;
-		readonly flags?: number;
-		readonly method?: number;
-		readonly crc?: number;
-		readonly size?: number;
-		readonly extra?: Uint8Array;
-	};
-}
-
-interface EndSpec {
-	readonly beforeDirectory?: Uint8Array;
-	readonly beforeFile?: Uint8Array;
-	readonly afterFile?: Uint8Array;
-	readonly entryCount?: number;
-	readonly diskEntryCount?: number;
-	readonly disk?: number;
-	readonly directorySize?: number;
-	readonly directoryOffset?: number;
-}
-
-export function buildZip(entries: readonly EntrySpec[], end: EndSpec = {}): Buffer {
-	const files: Uint8Array[] = [];
-	const records: Uint8Array[] = [];
-	const offsets: number[] = [];
-	let offset = 0;
-	function put(bytes: Uint8Array): void {
-		files.push(bytes);
-		offset += bytes.length;
-	}
-	for (const entry of entries) {
-		const name = Buffer.from(entry.name);
-		const extra = entry.centralExtra ?? new Uint8Array(0);
-		const comment = Buffer.from(entry.comment ?? '');
-		const crc = entry.crc ?? crc32(entry.data);
-		const plainSize = entry.plainSize ?? entry.data.length;
-		put(entry.before ?? new Uint8Array(0));
-		const at = entry.sharesHeaderOf === undefined ? offset : (offsets[entry.sharesHeaderOf] ?? 0);
-		offsets.push(at);
-		if (entry.sharesHeaderOf === undefined) {
-			const { local = {} } = entry;
-			const localName = Buffer.from(local.name ?? name);
-			const header = Buffer.alloc(30);
-			header.writeUInt32LE(local.signature ?? 0x04034b50, 0);
-			header.writeUInt16LE(20, 4);
-			header.writeUInt16LE(local.flags ?? entry.flags ?? 0x0800, 6);
-			header.writeUInt16LE(local.method ?? entry.method ?? 0, 8);
-			header.writeUInt16LE(0x21, 12);
-			header.writeUInt32LE(local.crc ?? crc, 14);
-			header.writeUInt32LE(local.size ?? entry.data.length, 18);
-			header.writeUInt32LE(local.size ?? plainSize, 22);
-			header.writeUInt16LE(localName.length, 26);
-			header.writeUInt16LE(local.extra?.length ?? 0, 28);
-			put(Buffer.concat([header, localName, local.extra ?? new Uint8Array(0), entry.data, entry.after ?? new Uint8Array(0)]));
-		}
-		const record = Buffer.alloc(46);
-		record.writeUInt32LE(entry.centralSignature ?? 0x02014b50, 0);
-		record.writeUInt16LE((3 << 8) | 63, 4);
-		record.writeUInt16LE(20, 6);
-		record.writeUInt16LE(entry.flags ?? 0x0800, 8);
-		record.writeUInt16LE(entry.method ?? 0, 10);
-		record.writeUInt16LE(0x21, 14);
-		record.writeUInt32LE(crc, 16);
-		record.writeUInt32LE(entry.data.length + (entry.centralLonger ?? 0), 20);
-		record.writeUInt32LE(plainSize + (entry.centralLonger ?? 0), 24);
-		record.writeUInt16LE(name.length, 28);
-		record.writeUInt16LE(extra.length, 30);
-		record.writeUInt16LE(comment.length, 32);
-		record.writeUInt32LE((entry.attributes ?? 0) + (entry.mode ?? 0o100644) * 0x10000, 38);
-		record.writeUInt32LE(at, 42);
-		records.push(record, name, extra, comment);
-	}
-	put(end.beforeDirectory ?? new Uint8Array(0));
-	const directory = Buffer.concat(records);
-	const tail = Buffer.alloc(22);
-	tail.writeUInt32LE(0x06054b50, 0);
-	tail.writeUInt16LE(end.disk ?? 0, 4);
-	tail.writeUInt16LE(end.diskEntryCount ?? end.entryCount ?? entries.length, 8);
-	tail.writeUInt16LE(end.entryCount ?? entries.length, 10);
-	tail.writeUInt32LE(end.directorySize ?? directory.length, 12);
-	tail.writeUInt32LE(end.directoryOffset ?? offset, 16);
-	return Buffer.concat([end.beforeFile ?? new Uint8Array(0), ...files, directory, tail, end.afterFile ?? new Uint8Array(0)]);
-}
+import { buildZip, type EndSpec, type EntrySpec } from './build-zip.ts';
 
 const PLAIN = Buffer.from('From: ann@example.org\nTo: bob@example.org\nSubject: plain\n\nHello Bob.\n');
 const LONG = Buffer.from(`From: bob@example.org\nTo: ann@example.org\nSubject: long\n\n${'Hello Ann, how are you?\n'.repeat(20)}`);
@@ -120,12 +14,20 @@ function idOf(bytes: Uint8Array): string {
 	return hash('sha256', bytes, 'hex');
 }
 
-function nameOf(bytes: Uint8Array, ending: '.eml' | '.eml.gz'): string {
+function nameOf(bytes: Uint8Array, ending: '.eml' | '.eml.gz' | '.recipe'): string {
 	return `messages/${idOf(bytes).slice(0, 2)}/${idOf(bytes)}${ending}`;
+}
+
+function attachmentName(bytes: Uint8Array, ending: '' | '.gz'): string {
+	return `attachments/${idOf(bytes).slice(0, 2)}/${idOf(bytes)}${ending}`;
 }
 
 function messageLine(bytes: Uint8Array, codec: 'none' | 'gzip', size = bytes.length): string {
 	return `${JSON.stringify({ type: 'message', id: idOf(bytes), size, codec, attachments: [], headers: {} })}\n`;
+}
+
+function attachmentLine(bytes: Uint8Array, codec: 'none' | 'gzip', size = bytes.length): string {
+	return `${JSON.stringify({ type: 'attachment', id: idOf(bytes), size, codec })}\n`;
 }
 
 const LINES = [messageLine(PLAIN, 'none'), messageLine(LONG, 'gzip'), '{"type":"account-removed","account":"ann@example.org"}\n'];
@@ -142,6 +44,48 @@ const LAST = manifestEntry();
 /** A sound bundle, to show that the faults below are what is refused. */
 export function soundBundle(): Buffer {
 	return buildZip([MARKER, FIRST, SECOND, LAST]);
+}
+
+const PICTURE = Buffer.from('This stands for a picture of Bob.\n');
+const LETTER = Buffer.from('Dear Ann, here is the picture.\n'.repeat(20));
+const HEAD = Buffer.from('From: bob@example.org\nTo: ann@example.org\nContent-Type: image/x-text\n\n');
+const WITH_PICTURE = Buffer.concat([HEAD, PICTURE]);
+const RECIPE = Buffer.concat([
+	Buffer.from(
+		`${JSON.stringify({
+			recipe: 1,
+			size: WITH_PICTURE.length,
+			pieces: [{ literal: HEAD.length }, { attachment: idOf(PICTURE), size: PICTURE.length }],
+		})}\n`,
+	),
+	HEAD,
+]);
+
+/** The line of WITH_PICTURE, as it should be but for `change`; a field that is undefined is left out. */
+function recipeLine(change: object = {}): string {
+	const { id, size } = { id: idOf(WITH_PICTURE), size: WITH_PICTURE.length };
+	const part = { id: idOf(PICTURE), type: 'image/x-text', size: PICTURE.length };
+	const line = { type: 'message', id, size, codec: 'none', recipe: RECIPE.length, attachments: [part], headers: {} };
+	return `${JSON.stringify({ ...line, ...change })}\n`;
+}
+
+const MIXED_LINES = [recipeLine(), attachmentLine(PICTURE, 'none'), attachmentLine(LETTER, 'gzip')];
+const MIXED_MARKER: EntrySpec = { name: 'mailseal.json', data: Buffer.from('{"format":1,"kind":"volatile"}\n') };
+const RECIPE_ENTRY: EntrySpec = { name: nameOf(WITH_PICTURE, '.recipe'), data: RECIPE };
+const PICTURE_ENTRY: EntrySpec = { name: attachmentName(PICTURE, ''), data: PICTURE };
+const LETTER_ENTRY: EntrySpec = { name: attachmentName(LETTER, '.gz'), data: gzip(LETTER) };
+const MIXED = { marker: MIXED_MARKER, items: [RECIPE_ENTRY, PICTURE_ENTRY, LETTER_ENTRY], lines: MIXED_LINES };
+
+/** A sound bundle with a recipe and two attachments, but for `change`. */
+export function mixedBundle(change: Partial<typeof MIXED> = {}): Buffer {
+	const { marker, items, lines } = { ...MIXED, ...change };
+	return buildZip([marker, ...items, manifestEntry(lines)]);
+}
+
+/** A sealed bundle of the two attachments, but for `change`. */
+export function attachmentsBundle(change: Partial<typeof MIXED> = {}): Buffer {
+	const marker = { ...MIXED_MARKER, data: Buffer.from('{"format":1,"kind":"attachments"}\n') };
+	return mixedBundle({ marker, items: MIXED.items.slice(1), lines: MIXED_LINES.slice(1), ...change });
 }
 
 function withFirst(change: Partial<EntrySpec>): Buffer {
@@ -193,6 +137,7 @@ function descriptor(data: Uint8Array): Buffer {
 	return bytes;
 }
 
+const MANY_PARTS = new Array(1001).fill({ type: 'image/gif', size: 43 });
 const JUNK = Buffer.from('sixteen of junk.');
 const UNICODE_PATH = Buffer.concat([Buffer.from([0x75, 0x70, 9, 0, 1]), Buffer.alloc(4), Buffer.from('evil')]);
 const EMPTY: Pick<EntrySpec, 'data'> = { data: Buffer.alloc(0) };
@@ -298,6 +243,77 @@ export function damagedBundles(): ReadonlyMap<string, Buffer> {
 			['wrong-crc.bit-flip', withFirst({ data: flipped(PLAIN, 40), crc: crc32(PLAIN) })],
 			['wrong-crc.manifest', buildZip([MARKER, FIRST, SECOND, { ...LAST, crc: 1 }])],
 			['wrong-hash.stored', withFirst({ data: flipped(PLAIN, 40) })],
+			['wrong-hash.attachment', mixedBundle({ items: [RECIPE_ENTRY, { ...PICTURE_ENTRY, data: flipped(PICTURE, 9) }, LETTER_ENTRY] })],
+			[
+				'wrong-hash.attachment-compressed',
+				mixedBundle({ items: [RECIPE_ENTRY, PICTURE_ENTRY, { ...LETTER_ENTRY, data: gzip(flipped(LETTER, 9)) }] }),
+			],
+			['wrong-size.attachment', mixedBundle({ lines: [recipeLine(), attachmentLine(PICTURE, 'none', 1), ...MIXED_LINES.slice(2)] })],
+			[
+				'wrong-size.attachment-decoded',
+				mixedBundle({ lines: [...MIXED_LINES.slice(0, 2), attachmentLine(LETTER, 'gzip', LETTER.length + 1)] }),
+			],
+			['wrong-size.recipe', mixedBundle({ lines: [recipeLine({ recipe: RECIPE.length + 1 }), ...MIXED_LINES.slice(1)] })],
+			[
+				'wrong-size.recipe-decoded',
+				mixedBundle({
+					items: [{ name: `${RECIPE_ENTRY.name}.gz`, data: gzip(RECIPE) }, PICTURE_ENTRY, LETTER_ENTRY],
+					lines: [recipeLine({ codec: 'gzip', recipe: RECIPE.length + 1 }), ...MIXED_LINES.slice(1)],
+				}),
+			],
+			['wrong-codec.attachment', mixedBundle({ lines: [recipeLine(), attachmentLine(PICTURE, 'gzip'), ...MIXED_LINES.slice(2)] })],
+			['wrong-codec.recipe', mixedBundle({ lines: [recipeLine({ codec: 'gzip' }), ...MIXED_LINES.slice(1)] })],
+			['wrong-form.recipe-said-whole', mixedBundle({ lines: [messageLine(WITH_PICTURE, 'none'), ...MIXED_LINES.slice(1)] })],
+			[
+				'wrong-form.whole-said-recipe',
+				mixedBundle({ items: [{ name: nameOf(WITH_PICTURE, '.eml'), data: WITH_PICTURE }, PICTURE_ENTRY, LETTER_ENTRY] }),
+			],
+			['wrong-kind.attachment-among-messages', mixedBundle({ marker: MARKER })],
+			[
+				'wrong-kind.message-among-attachments',
+				attachmentsBundle({ items: [FIRST, PICTURE_ENTRY, LETTER_ENTRY], lines: [messageLine(PLAIN, 'none'), ...MIXED_LINES.slice(1)] }),
+			],
+			['wrong-kind.attachment-among-messages-unlisted', withExtra(PICTURE_ENTRY)],
+			['wrong-kind.message-among-attachments-unlisted', attachmentsBundle({ items: [FIRST, PICTURE_ENTRY, LETTER_ENTRY] })],
+			['wrong-kind.word-among-attachments', attachmentsBundle({ lines: [...MIXED_LINES.slice(1), ...LINES.slice(2)] })],
+			['wrong-order.message-last', mixedBundle({ items: [PICTURE_ENTRY, LETTER_ENTRY, RECIPE_ENTRY] })],
+			['wrong-order.message-between', mixedBundle({ items: [PICTURE_ENTRY, RECIPE_ENTRY, LETTER_ENTRY] })],
+			[
+				'duplicate-attachment.two-codecs',
+				mixedBundle({ items: [...MIXED.items, { name: attachmentName(PICTURE, '.gz'), data: gzip(PICTURE) }] }),
+			],
+			['duplicate-message.two-forms', mixedBundle({ items: [{ name: nameOf(WITH_PICTURE, '.eml'), data: WITH_PICTURE }, ...MIXED.items] })],
+			['duplicate-name.attachment', mixedBundle({ items: [...MIXED.items, PICTURE_ENTRY] })],
+			['entry-missing.attachment', mixedBundle({ items: [RECIPE_ENTRY, LETTER_ENTRY] })],
+			['manifest-lacks-attachment.first', mixedBundle({ lines: [recipeLine(), ...MIXED_LINES.slice(2)] })],
+			['manifest-repeats.attachment', mixedBundle({ lines: [...MIXED_LINES, attachmentLine(PICTURE, 'none')] })],
+			[
+				'unknown-entry.attachment-with-name',
+				mixedBundle({ items: [...MIXED.items, { name: `${PICTURE_ENTRY.name}.png`, data: PICTURE }] }),
+			],
+			[
+				'unknown-entry.attachment-in-wrong-folder',
+				mixedBundle({ items: [RECIPE_ENTRY, { name: `attachments/00/${idOf(JUNK)}`, data: JUNK }] }),
+			],
+			['bad-manifest.recipe-without-part', mixedBundle({ lines: [recipeLine({ attachments: [] }), ...MIXED_LINES.slice(1)] })],
+			['bad-manifest.part-without-recipe', mixedBundle({ lines: [recipeLine({ recipe: undefined }), ...MIXED_LINES.slice(1)] })],
+			[
+				'bad-manifest.part-field',
+				mixedBundle({
+					lines: [recipeLine({ attachments: [{ id: idOf(PICTURE), type: 'a/b', size: 1, path: '/etc' }] }), ...MIXED_LINES.slice(1)],
+				}),
+			],
+			[
+				'bad-manifest.parts',
+				mixedBundle({ lines: [...MIXED_LINES, messageLine(PLAIN, 'none').replace('[]', JSON.stringify(MANY_PARTS))] }),
+			],
+			[
+				'bad-gzip.attachment',
+				mixedBundle({ items: [RECIPE_ENTRY, PICTURE_ENTRY, { ...LETTER_ENTRY, data: flipped(LETTER_ENTRY.data, 20) }] }),
+			],
+			['too-large.attachment', mixedBundle({ items: [RECIPE_ENTRY, PICTURE_ENTRY, { ...LETTER_ENTRY, data: bombed }] })],
+			['wrong-crc.attachment', mixedBundle({ items: [RECIPE_ENTRY, { ...PICTURE_ENTRY, crc: 1 }, LETTER_ENTRY] })],
+			['wrong-crc.recipe', mixedBundle({ items: [{ ...RECIPE_ENTRY, crc: 1 }, PICTURE_ENTRY, LETTER_ENTRY] })],
 			['wrong-hash.compressed', withSecond({ data: gzip(flipped(LONG, 40)) })],
 		].map(([name, bytes]) => [`${name as string}.zip`, bytes as Buffer]),
 	);

@@ -47,7 +47,7 @@ export function placedAt(place: string, message: string, facts: Partial<PlacedWo
 	};
 }
 
-/** A bundle of these lines, named by what it says; messages lie one behind the other. */
+/** A bundle of these lines, none of an attachment, named by what it says; messages lie one behind the other. */
 export function bundleOf(kind: BundleKind, lines: readonly ManifestLine[]): BundleToApply {
 	const locations = new Map<MessageId, { offset: number; length: number }>();
 	let offset = 0;
@@ -56,5 +56,6 @@ export function bundleOf(kind: BundleKind, lines: readonly ManifestLine[]): Bund
 		locations.set(line.id, { offset, length: line.size });
 		offset += line.size;
 	}
-	return { ref: { id: parseBundleId(sha256(`${kind}${JSON.stringify(lines)}`)), kind, size: offset + 500 }, lines, locations };
+	const ref = { id: parseBundleId(sha256(`${kind}${JSON.stringify(lines)}`)), kind, size: offset + 500 };
+	return { ref, lines, locations, attachmentLocations: new Map() };
 }

@@ -1,6 +1,7 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { Archive, Listing, ListRequest, Outcome } from '../../archive/index.ts';
-import type { AccountName, FolderName } from '../../domain/index.ts';
+import { type AccountName, type FolderName, MailsealError } from '../../domain/index.ts';
+import { drawAttachments, drawBundlePaths } from '../attachment-rows.ts';
 import { type Answer, type Call, withArchive } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import type { Sink } from '../io.ts';
@@ -14,6 +15,7 @@ interface LsOptions {
 	readonly folder?: FolderName;
 	readonly at?: string;
 	readonly limit?: number;
+	readonly bundles?: boolean;
 }
 
 /** One kind of list: its rows from the archive, and how they are drawn. */
@@ -38,11 +40,23 @@ function lister<Row>(
 	};
 }
 
-function listers(services: Services): ReadonlyMap<string, Lister> {
+/** Attachments, or with `bundles` the paths of the bundles that hold them. */
+function attachmentLister(services: Services, options: LsOptions): Lister {
+	return async (archive, request, out) => {
+		const { result, findings } = await services.listAttachments(archive, request);
+		const { account, bundles } = options;
+		const lines =
+			bundles === true ? drawBundlePaths(result.bundles) : drawAttachments(result, { out, ...(account === undefined ? {} : { account }) });
+		return { result, findings, lines, cut: { rows: result.rows.length, more: result.more && bundles !== true } };
+	};
+}
+
+function listers(services: Services, options: LsOptions): ReadonlyMap<string, Lister> {
 	return new Map([
 		['accounts', lister(services.listAccounts, drawAccounts)],
 		['folders', lister(services.listFolders, drawFolders)],
 		['messages', lister(services.listMessages, drawMessages)],
+		['attachments', attachmentLister(services, options)],
 		['bundles', lister(services.listBundles, drawBundles)],
 		['snapshots', lister(services.listSnapshots, drawSnapshots)],
 	]);
@@ -51,24 +65,37 @@ function listers(services: Services): ReadonlyMap<string, Lister> {
 export function describe(command: Command): void {
 	command
 		.description(
-			'Lists what the archive holds. On a terminal at most 1,000 rows with titles, cut to its width; into a file or a pipe all rows in full, without titles.',
+			'Lists what the archive holds. On a terminal at most 1,000 rows with titles, cut to its width; into a file or a pipe all rows in full, without titles. ' +
+				'Attachments are those that are stored apart from their messages, the ones that save most first.',
 		)
-		.addArgument(new Argument('<what>', 'what to list').choices(['accounts', 'folders', 'messages', 'bundles', 'snapshots']))
+		.addArgument(new Argument('<what>', 'what to list').choices(['accounts', 'folders', 'messages', 'attachments', 'bundles', 'snapshots']))
 		.option('--account <name>', 'only this account', accountValue('--account'))
 		.option('--folder <folder>', 'only this folder, e.g. INBOX or Projects/Alpha', folderValue('--folder'))
 		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)')
-		.option('--limit <count>', 'at most so many rows', countValue('--limit', { least: 1, most: ALL_ROWS }));
+		.option('--limit <count>', 'at most so many rows', countValue('--limit', { least: 1, most: ALL_ROWS }))
+		.addOption(
+			new Option(
+				'--bundles',
+				'of attachments: print the path of every bundle that must be there to read them all, one a line, and no rows',
+			).conflicts('limit'),
+		);
 	addExamples(command, [
 		['mailseal ls folders --account alice@example.org', 'the folders of an account'],
 		['mailseal ls messages --account alice@example.org --folder INBOX --at 3d', 'an inbox as it was three days ago'],
+		['mailseal ls attachments --limit 20', 'the files whose sharing saves most'],
+		['mailseal ls attachments --account alice@example.org --at 3d --bundles', 'which shared bundles must come back with this mailbox'],
 		['mailseal ls snapshots --json', 'every night there is, for a script'],
 	]);
 }
 
 export async function run(call: Call): Promise<Answer> {
-	const { account, folder, at, limit } = call.options<LsOptions>();
-	const most = limitOf(call, limit);
-	const list = listers(call.services).get(call.arguments[0] ?? '');
+	const options = call.options<LsOptions>();
+	const { account, folder, at, limit, bundles } = options;
+	const [what = ''] = call.arguments;
+	refuseOptions(what, options);
+	// One row where none is shown: no list of a million attachments is made for nothing.
+	const most = bundles === true && !call.json ? 1 : limitOf(call, limit);
+	const list = listers(call.services, options).get(what);
 	if (!list) throw new Error('an argument outside of its choices came through');
 	const request: ListRequest = {
 		...(account === undefined ? {} : { account }),
@@ -79,4 +106,16 @@ export async function run(call: Call): Promise<Answer> {
 	};
 	const { cut, ...answer } = await withArchive(call, { work: (archive) => list(archive, request, call.io.stdout) });
 	return cut.more ? { ...answer, remark: remarkMore(cut.rows) } : answer;
+}
+
+/** Throws `usage` for options that have no meaning for what is listed. */
+function refuseOptions(what: string, { folder, bundles }: LsOptions): void {
+	if (what === 'attachments' && folder !== undefined) {
+		throw new MailsealError('usage', `Cannot list attachments of folder "${folder}": they are shared (--account narrows them)`);
+	}
+	if (what !== 'attachments' && bundles === true) {
+		throw new MailsealError('usage', `Cannot list ${what} with "--bundles": it belongs to attachments`, {
+			hint: 'mailseal ls attachments --bundles, or mailseal ls bundles',
+		});
+	}
 }

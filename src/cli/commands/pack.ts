@@ -5,8 +5,10 @@ import { type Answer, type Call, withWorkers } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawPack } from '../human.ts';
 import { addJobs, jobsOf } from '../jobs.ts';
+import type { Services } from '../services.ts';
 import { openSources } from '../sources.ts';
-import { accountValue, durationValue, gather, instantValue, sizeValue } from '../values.ts';
+import { formatExactSize } from '../text.ts';
+import { accountValue, attachmentMinValue, durationValue, gather, instantValue, sizeValue } from '../values.ts';
 
 interface PackOptions {
 	readonly account?: AccountName;
@@ -15,6 +17,7 @@ interface PackOptions {
 	readonly never?: readonly string[];
 	readonly bundleTarget?: number;
 	readonly linger?: number;
+	readonly attachmentMin?: number;
 	/** False where --no-compress is given. */
 	readonly compress: boolean;
 	readonly rescan?: boolean;
@@ -27,7 +30,8 @@ interface PackOptions {
 // A bundle is built in memory before it is written.
 const LARGEST_BUNDLE = 1024 ** 3;
 
-export function describe(command: Command): void {
+export async function describe(command: Command, load: () => Promise<Services>): Promise<void> {
+	const { defaultAttachmentMin } = await load();
 	command
 		.description(
 			'Scans the sources, seals mail that has been quiet for a while into bundles that never change again, writes the rest ' +
@@ -40,6 +44,11 @@ export function describe(command: Command): void {
 		.option('--never <folder>', 'never seal this folder and those below it; repeatable, in place of Trash, Junk, Drafts', gather)
 		.option('--bundle-target <size>', 'cut sealed bundles at this size (default: 64MiB)', sizeValue('--bundle-target'))
 		.option('--linger <duration>', 'longest wait of quiet mail for a bundle to fill (default: 30d)', durationValue('--linger'))
+		.option(
+			'--attachment-min <size>',
+			`for a new archive: store attached files of at least this size apart, each once (default: ${formatExactSize(defaultAttachmentMin)})`,
+			attachmentMinValue('--attachment-min'),
+		)
 		.option('--no-compress', 'store messages as they are')
 		.option('--rescan', 'list every folder and read every message again, however unchanged it looks')
 		.option('--now <instant>', 'the clock to judge by (default: now)', instantValue('--now'))
@@ -50,6 +59,7 @@ export function describe(command: Command): void {
 		['mailseal pack ~/Maildir', 'one mailbox, into the default archive'],
 		["mailseal -a /backup/mail pack 'maildir:/var/vmail/{domain}/{user}/Maildir'", 'a mail server, every night'],
 		['mailseal pack --quiet-period 14d --never Trash --never Spam ~/Maildir', 'another policy'],
+		['mailseal pack --attachment-min 64KiB ~/Maildir', 'a first pack, whose archive keeps smaller attachments inside their messages'],
 		['mailseal pack --json --progress=json', 'for a script, with the sources of the config file'],
 	]);
 }
@@ -59,8 +69,10 @@ export async function run(call: Call): Promise<Answer> {
 	const { policy } = call.settings;
 	const sources = openSources(call, options.account === undefined ? {} : { account: options.account });
 	const bundles = bundleSettings(call, options);
+	const attachmentMin = options.attachmentMin ?? call.settings.attachmentMin;
 	const { result, findings } = await withWorkers(call, {
 		create: options.dryRun !== true,
+		...(attachmentMin === undefined ? {} : { attachmentMin }),
 		jobs: jobsOf(call, options),
 		work: (archive, workers) =>
 			call.services.pack(

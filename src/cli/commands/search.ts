@@ -13,9 +13,10 @@ interface SearchOptions {
 export function describe(command: Command): void {
 	command
 		.description(
-			'Finds messages by their headers. All terms must fit: words, beginnings of words (invo*) and "phrases" anywhere or behind from:, to:, ' +
-				'cc: or subject:, each with a "-" for what must be absent; account:, folder:, before:DATE, after:DATE, larger:SIZE, smaller:SIZE, ' +
-				'message-id:. Shows date, folder, sender, subject and the start of the id.',
+			'Finds messages by their headers and the names of attached files. All terms must fit: words, beginnings of words (invo*) and ' +
+				'"phrases" anywhere or behind from:, to:, cc:, subject: or filename:, each with a "-" for what must be absent; has:attachment or ' +
+				'-has:attachment, account:, folder:, before:DATE, after:DATE, larger:SIZE, smaller:SIZE, message-id:. Shows date, @ where files are ' +
+				'attached, folder, sender, subject and the start of the id.',
 		)
 		.argument('<query...>', 'the terms; quote a phrase as subject:"annual report"')
 		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)')
@@ -24,6 +25,7 @@ export function describe(command: Command): void {
 		['mailseal search invoice from:billing@example.com after:2026-01-01', 'words and terms together'],
 		['mailseal search \'subject:"annual report"\' larger:1MiB --at 2026-06-30', 'a phrase, as of a day'],
 		['mailseal search --limit 20 -- invoice -draft', 'what must be absent stands behind --, so that it is not taken for an option'],
+		['mailseal search has:attachment filename:invoice from:billing@example.com', 'by the name of a file that came with it'],
 		['mailseal search --json account:alice@example.org folder:INBOX', 'for a script'],
 	]);
 }

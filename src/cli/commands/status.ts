@@ -5,7 +5,7 @@ import { drawStatus } from '../human.ts';
 
 export function describe(command: Command): void {
 	command.description(
-		'Shows the newest snapshot, the bundles and their bytes, what storing equal messages once saves, and what to do next.',
+		'Shows the newest snapshot, the bundles and their bytes, what storing equal messages and attachments once saves, and what to do next.',
 	);
 	addExamples(command, [
 		['mailseal status', 'the default archive'],

@@ -8,7 +8,9 @@ import { archiveAt, inThisThread, never, packOnce, restoreOnce, temporaryFolder,
 import { DAY, DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
 import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
 
-const LARGE = 64 * 1024 * 1024 + 1;
+/** Too large to be read at once. */
+const LARGE_MAIL = Buffer.alloc(64 * 1024 * 1024 + 1);
+LARGE_MAIL.write('Subject: large\n\n');
 
 /** The source of a store where something happens between listing a folder and reading its messages, or when a large one is opened. */
 function disturbed(store: MailStore, disturb: { readonly afterListing?: () => void; readonly beforeOpening?: () => void }): MailSource {
@@ -101,7 +103,7 @@ test.each([{ rescan: false }, { rescan: true }])(
 	'a large message that is renamed as it is opened is packed under its new name: %j',
 	async ({ rescan }) => {
 		const { store, archive, cur } = makePlace();
-		store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+		store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
 		if (rescan) expect((await packOnce(archive, store.spec, { now: DAY_ZERO })).result.messages.total).toBe(4);
 		const rename = once(() => renameSync(join(cur, '4.large:2,'), join(cur, '4.large:2,S')));
 		const { result, findings } = await packFrom(disturbed(store, { beforeOpening: rename }), archive, { rescan });
@@ -112,7 +114,7 @@ test.each([{ rescan: false }, { rescan: true }])(
 
 test('a large message that is removed as it is opened is left out', async () => {
 	const { store, archive, cur } = makePlace();
-	store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
 	const source = disturbed(store, { beforeOpening: once(() => unlinkSync(join(cur, '4.large:2,'))) });
 	const { result, findings } = await packFrom(source, archive);
 	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3 } });
@@ -121,7 +123,7 @@ test('a large message that is removed as it is opened is left out', async () => 
 
 test('a large message that cannot be read is a finding, and the next pack tries again', async () => {
 	const { store, archive, cur } = makePlace();
-	store.put('anna/INBOX/4.large:2,', { content: Buffer.alloc(LARGE) });
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
 	const source = disturbed(store, {
 		beforeOpening() {
 			throw new MailsealError('io', 'Cannot read message "4.large": the disk reports a read error');

@@ -1,0 +1,98 @@
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { openBundle, type RangeSource } from '../../src/bundle/index.ts';
+import { countFiles } from './bytes.ts';
+
+/** What lies in an archive, read from its files alone. */
+export interface ArchiveFacts {
+	readonly sealed: { readonly files: number; readonly bytes: number };
+	readonly volatile: { readonly files: number; readonly bytes: number };
+	readonly catalog: { readonly files: number; readonly bytes: number };
+	/** Entries: a message that lies in two bundles counts twice. */
+	readonly messages: number;
+	/** Of the messages. */
+	readonly recipes: number;
+	readonly attachments: number;
+	/** Of the attachments: those that some recipe writes as base64. */
+	readonly decoded: number;
+}
+
+const ENTRY = /^(messages|attachments)\/[0-9a-f]{2}\/([0-9a-f]{64})(\.eml|\.recipe)?(?:\.gz)?$/;
+const LINE_FEED = 0x0a;
+
+/** Files and bytes of the catalog: what SQLite keeps beside it included. */
+export function catalogBytes(archive: string): { readonly files: number; readonly bytes: number } {
+	const sizes = readdirSync(archive)
+		.filter((name) => name.startsWith('catalog.sqlite'))
+		.map((name) => statSync(join(archive, name)).size);
+	return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** Opens every bundle and reads every recipe. */
+export async function readArchiveFacts(archive: string): Promise<ArchiveFacts> {
+	const attachments = new Set<string>();
+	const decoded = new Set<string>();
+	let messages = 0;
+	let recipes = 0;
+	let stored = 0;
+	for (const path of bundlesOf(archive)) {
+		const file = openFile(path);
+		try {
+			const { entries } = await openBundle(file.source);
+			for (const { name, offset, length } of entries) {
+				const [, folder, id = '', form] = ENTRY.exec(name) ?? [];
+				if (folder === 'attachments') {
+					stored++;
+					attachments.add(id);
+				} else if (folder === 'messages') {
+					messages++;
+					if (form !== '.recipe') continue;
+					recipes++;
+					const bytes = file.read(offset, length);
+					for (const one of decodedBy(bytes)) decoded.add(one);
+				}
+			}
+		} finally {
+			file.close();
+		}
+	}
+	return {
+		sealed: bundleBytes(archive, 'sealed'),
+		volatile: bundleBytes(archive, 'volatile'),
+		catalog: catalogBytes(archive),
+		messages,
+		recipes,
+		attachments: stored,
+		decoded: [...decoded].filter((id) => attachments.has(id)).length,
+	};
+}
+
+/** Ids of the attachments that a recipe, as it is stored, writes as base64. */
+export function decodedBy(stored: Buffer): string[] {
+	const recipe = stored[0] === 0x1f ? gunzipSync(stored) : stored;
+	type Piece = { readonly attachment?: string; readonly base64?: object };
+	const { pieces } = JSON.parse(recipe.toString('utf8', 0, recipe.indexOf(LINE_FEED))) as { readonly pieces: readonly Piece[] };
+	return pieces.flatMap(({ attachment, base64 }) => (attachment !== undefined && base64 !== undefined ? [attachment] : []));
+}
+
+function bundlesOf(archive: string): string[] {
+	return readdirSync(join(archive, 'bundles'), { recursive: true, encoding: 'utf8' })
+		.filter((path) => path.endsWith('.zip'))
+		.sort()
+		.map((path) => join(archive, 'bundles', path));
+}
+
+function bundleBytes(archive: string, kind: 'sealed' | 'volatile'): { readonly files: number; readonly bytes: number } {
+	const folder = join(archive, 'bundles', kind);
+	return existsSync(folder) ? countFiles(folder) : { files: 0, bytes: 0 };
+}
+
+function openFile(path: string): { readonly source: RangeSource; read(offset: number, length: number): Buffer; close(): void } {
+	const descriptor = openSync(path, 'r');
+	function read(offset: number, length: number): Buffer {
+		const bytes = Buffer.alloc(length);
+		return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
+	}
+	return { source: { size: fstatSync(descriptor).size, read }, read, close: () => closeSync(descriptor) };
+}

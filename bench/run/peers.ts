@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { countFiles } from './bytes.ts';
+import { type Cost, measure, type Ran } from './measure.ts';
+
+export const PEERS = ['restic', 'borg', 'bup'] as const;
+export type Peer = (typeof PEERS)[number];
+
+export interface PeerResult {
+	readonly version: string;
+	/** Of all its commands together; the largest peak. */
+	readonly cost: Cost;
+	readonly files: number;
+	/** Apparent sizes of the files of the repository, without what the program keeps elsewhere. */
+	readonly bytes: number;
+	/** Files that it says it stored, to be held against the tree; undefined where it does not say. */
+	readonly stored: number | undefined;
+}
+
+interface Place {
+	readonly repository: string;
+	/** For caches and whatever else the program would put into the user's home. */
+	readonly home: string;
+	readonly tree: string;
+}
+
+interface Recipe {
+	readonly version: readonly string[];
+	readonly environment: (place: Place) => Readonly<Record<string, string>>;
+	/** Each a command line; together they make the repository and store the tree. */
+	readonly store: (place: Place) => readonly (readonly string[])[];
+	/** Reads what the last of them prints. */
+	readonly stored?: (json: string) => number | undefined;
+}
+
+const RECIPES: Readonly<Record<Peer, Recipe>> = {
+	restic: {
+		version: ['restic', 'version'],
+		environment: ({ home }) => ({ RESTIC_PASSWORD: 'bench', RESTIC_CACHE_DIR: join(home, 'cache') }),
+		store: ({ repository, tree }) => [
+			['restic', 'init', '--repository-version', '2', '--repo', repository],
+			['restic', 'backup', '--quiet', '--json', '--compression', 'max', '--repo', repository, tree],
+		],
+		stored: (json) => (JSON.parse(json) as Record<string, number>).total_files_processed,
+	},
+	borg: {
+		version: ['borg', '--version'],
+		environment: ({ home }) => ({ BORG_BASE_DIR: home, BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: 'yes' }),
+		store: ({ repository, tree }) => [
+			['borg', 'init', '--encryption', 'none', repository],
+			['borg', 'create', '--json', '--compression', 'zstd,9', `${repository}::tree`, tree],
+		],
+		stored: (json) => (JSON.parse(json) as { archive: { stats: Record<string, number> } }).archive.stats.nfiles,
+	},
+	bup: {
+		version: ['bup', '--version'],
+		environment: ({ repository }) => ({ BUP_DIR: repository }),
+		store: ({ tree }) => [
+			['bup', 'init'],
+			['bup', 'index', tree],
+			['bup', 'save', '-9', '-q', '-n', 'tree', tree],
+		],
+	},
+};
+
+/** Stores `tree` in a new repository below `folder`; null where the program is not installed. */
+export function storeWith(peer: Peer, options: { readonly tree: string; readonly folder: string }): PeerResult | null {
+	const recipe = RECIPES[peer];
+	const version = versionOf(recipe);
+	if (version === null) return null;
+	const place = { repository: join(options.folder, peer), home: join(options.folder, `${peer}-home`), tree: options.tree };
+	mkdirSync(place.home, { recursive: true });
+	const environment = { TMPDIR: place.home, ...recipe.environment(place) };
+	const ran = recipe.store(place).map((command) => run(command, environment));
+	const { files, bytes } = countFiles(place.repository);
+	return {
+		version,
+		cost: {
+			wall: sum(ran.map((one) => one.wall)),
+			user: sum(ran.map((one) => one.user)),
+			system: sum(ran.map((one) => one.system)),
+			peak: Math.max(...ran.map((one) => one.peak)),
+		},
+		files,
+		bytes,
+		stored: recipe.stored?.(ran.at(-1)?.stdout.toString() ?? ''),
+	};
+}
+
+function versionOf(recipe: Recipe): string | null {
+	const [program = '', ...args] = recipe.version;
+	const ran = spawnSync(program, args, { encoding: 'utf8' });
+	if (ran.error && 'code' in ran.error && ran.error.code === 'ENOENT') return null;
+	if (ran.error) throw ran.error;
+	return /[0-9]+(?:\.[0-9]+)+/.exec(ran.stdout)?.[0] ?? ran.stdout.trim();
+}
+
+/** The environment goes through env(1), which becomes the program: nothing else is measured. */
+function run(command: readonly string[], environment: Readonly<Record<string, string>>): Ran {
+	const words = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+	const ran = measure('env', [...words, ...command]);
+	if (ran.status !== 0) throw new Error(`Cannot run "${command.join(' ')}": it ended with ${ran.status}: ${ran.stderr}`);
+	return ran;
+}
+
+function sum(values: readonly number[]): number {
+	return values.reduce((total, value) => total + value, 0);
+}
