@@ -26,7 +26,7 @@ interface Store {
 	readonly bytes: number;
 }
 
-const options = readOptions(['small', 'mail', 'runs', 'dir', 'keep']);
+const options = readOptions(['small', 'mail', 'messages', 'runs', 'dir', 'keep']);
 const small = hasOption(options, 'small');
 const workplace = openWorkplace(options);
 try {
@@ -43,7 +43,8 @@ try {
 
 function stores(): Store[] {
 	const trees = [false, true].map((logos) => {
-		const tree = openTree(workplace, { bytes: 'real-life', messages: small ? 1000 : 38_000, accounts: small ? 5 : 100, logos });
+		const messages = numberOption(options, 'messages', small ? 1000 : 38_000);
+		const tree = openTree(workplace, { bytes: 'real-life', messages, accounts: Math.max(5, Math.round(messages / 380)), logos });
 		return { ...tree, name: logos ? 'real-life, with logos' : 'real-life' };
 	});
 	const folder = textOption(options, 'mail', '');

@@ -118,33 +118,47 @@ function ingest(path: string, context: { task: IngestTask; open: OpenMessage; en
 	};
 }
 
-/** Buffers that a result can hand over without a copy, after moving all stored bytes of an ingest into one. */
+/**
+ * What a result can hand over to another thread without a copy. Messages of a task share one buffer; each attachment has its own,
+ * since most of them are let go soon, and a piece would keep the whole.
+ */
 export function packTransfer(result: TaskResult): { readonly result: TaskResult; readonly transfer: ArrayBuffer[] } {
 	if (result.type !== 'ingest') return { result, transfer: [] };
-	let total = 0;
-	// Bytes that several messages share are moved once.
-	const shared = new Set<Uint8Array>();
-	for (const item of result.items) {
-		if (item.kind !== 'message') continue;
-		shared.add(item.message.stored);
-		for (const { stored } of item.message.attachments) shared.add(stored);
-	}
-	for (const bytes of shared) total += bytes.length;
-	const buffer = new ArrayBuffer(total);
+	const messages = result.items.flatMap((item) => (item.kind === 'message' ? [item.message] : []));
+	const buffer = new ArrayBuffer(messages.reduce((total, { stored }) => total + stored.length, 0));
+	const transfer = [buffer];
 	const moved = new Map<Uint8Array, Uint8Array>();
 	let offset = 0;
-	for (const bytes of shared) {
-		const place = new Uint8Array(buffer, offset, bytes.length);
-		place.set(bytes);
-		moved.set(bytes, place);
-		offset += bytes.length;
+
+	function moveMessage(stored: Uint8Array): Uint8Array {
+		const place = new Uint8Array(buffer, offset, stored.length);
+		place.set(stored);
+		offset += stored.length;
+		return place;
 	}
-	const move = (bytes: Uint8Array): Uint8Array => moved.get(bytes) ?? bytes;
+
+	function moveAttachment(stored: Uint8Array): Uint8Array {
+		const known = moved.get(stored);
+		if (known !== undefined) return known;
+		// Bytes that are part of a message, or of a pool, are copied out of it.
+		const own = ownBuffer(stored) ?? ownBuffer(new Uint8Array(stored));
+		if (own === null) throw new Error('a copy has no buffer of its own');
+		transfer.push(own);
+		const place = new Uint8Array(own);
+		moved.set(stored, place);
+		return place;
+	}
+
 	const items = result.items.map((item): Ingested => {
 		if (item.kind !== 'message') return item;
 		const { message } = item;
-		const attachments = message.attachments.map(({ line, stored }) => ({ line, stored: move(stored) }));
-		return { kind: 'message', message: { ...message, stored: move(message.stored), attachments } };
+		const attachments = message.attachments.map(({ line, stored }) => ({ line, stored: moveAttachment(stored) }));
+		return { kind: 'message', message: { ...message, stored: moveMessage(message.stored), attachments } };
 	});
-	return { result: { type: 'ingest', items }, transfer: [buffer] };
+	return { result: { type: 'ingest', items }, transfer };
+}
+
+/** The buffer of bytes that fill it. */
+function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer | null {
+	return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? buffer : null;
 }

@@ -1,6 +1,5 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { ALPHABET, type Base64Text, bytesBeforeLast, LONGEST_LINE_END, MOST_AROUND } from './base64-form.ts';
-import { cutSpace } from './slab.ts';
 
 /** Characters decoded at once: what comes of them stays in the nearest caches. */
 const STEP = 48 * 1024;
@@ -83,7 +82,8 @@ function hasLineEnds(body: Buffer, { start, width, lines, lineEnd }: Layout): bo
 
 /** The bytes of the text, or null where the decoder passed over something. */
 function decodeLines(body: Buffer, { start, end, width, lines, lineEnd }: Layout, size: number): Buffer | null {
-	const bytes = cutSpace(size);
+	// Not of the shared pool: whoever takes it over can hand it to another thread without a copy.
+	const bytes = Buffer.allocUnsafeSlow(size);
 	// Four lines hold whole groups of four characters, whatever their width.
 	const step = lines === 0 ? STEP : 4 * Math.max(1, Math.floor(STEP / (4 * (width + lineEnd.length))));
 	const stride = lines === 0 ? STEP : step * (width + lineEnd.length);

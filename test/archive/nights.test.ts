@@ -7,6 +7,7 @@ import { makeTree } from '../../bench/tree.ts';
 import { reindex } from '../../src/archive/index.ts';
 import { SILENT } from '../../src/domain/index.ts';
 import { archiveAt, bundleNames, filesBelow, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { attachmentsIn, listedBundles } from '../support/listed-bundles.ts';
 import { compareTreeStates, type FolderState, readTreeState } from '../support/tree-state.ts';
 
 const DAY = 86_400_000;
@@ -39,6 +40,9 @@ test('thirty nights: no sealed bundle ever changes, and every snapshot restores 
 		before = listed;
 	}
 	expect(sealed.size).toBeGreaterThan(5);
+	const apart = (await listedBundles(archive, 'sealed')).flatMap(({ lines }) => attachmentsIn(lines).map(({ id }) => id));
+	expect(apart.length).toBeGreaterThan(20);
+	expect(new Set(apart).size, 'no attachment is sealed twice').toBe(apart.length);
 	expect(folded).toBeGreaterThan(0);
 	for (const path of sealed.keys()) {
 		const bytes = readFileSync(join(archive, 'bundles', 'sealed', path));

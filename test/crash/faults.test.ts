@@ -15,6 +15,7 @@ import {
 	packTheNight,
 	snapshotsOf,
 } from '../support/eventful-night.ts';
+import { attachmentsIn, listedBundles } from '../support/listed-bundles.ts';
 
 const FAULTS = [
 	{ code: 'EIO', error: 'io' },
@@ -83,7 +84,7 @@ async function packWithEveryFault(
 	}
 }
 
-test('the night that is broken seals mail, writes several volatile bundles and folds one', async () => {
+test('the night that is broken seals mail and attachments, writes several volatile bundles and folds one', async () => {
 	const archive = copyOfEve(night);
 	const before = bundlesOf(archive, night.snapshotBefore).filter((ref) => ref.kind === 'volatile');
 	const { result } = await packTheNight(archive, night);
@@ -93,6 +94,10 @@ test('the night that is broken seals mail, writes several volatile bundles and f
 	expect(result.messages.changed).toBeGreaterThan(0);
 	expect(result.messages.removed).toBeGreaterThan(0);
 	expect(before.some((ref) => !after.includes(ref.id))).toBe(true);
+	const old = new Set(bundlesOf(archive, night.snapshotBefore).map((ref) => ref.id));
+	const added = (await listedBundles(archive)).filter(({ ref }) => !old.has(ref.id));
+	const apart = new Set(added.filter(({ lines }) => attachmentsIn(lines).length > 0).map(({ ref }) => ref.kind));
+	expect(apart).toEqual(new Set(['sealed', 'volatile']));
 	expect(snapshotsOf(archive).at(-2)).toBe(night.snapshotBefore);
 });
 

@@ -25,7 +25,20 @@ let whole = 0;
 
 function packArguments(): string[] {
 	const now = new Date(NOW).toISOString();
-	return ['pack', '--now', now, '--jobs', '2', '--linger', '0s', '--bundle-target', '512KiB', `maildir:${root}/{account}/Maildir`];
+	return [
+		'pack',
+		'--now',
+		now,
+		'--jobs',
+		'2',
+		'--linger',
+		'0s',
+		'--bundle-target',
+		'512KiB',
+		'--attachment-min',
+		'2KiB',
+		`maildir:${root}/{account}/Maildir`,
+	];
 }
 
 beforeAll(() => {
