@@ -62,8 +62,19 @@ export function carriedBytes(dir: string, at: StoredAt, copy: Copy): StoredBytes
 	const item = stored instanceof Uint8Array ? [decodeItem(stored, { codec: copy.codec, size })] : stored.chunks();
 	// A large item that is compressed is not ours: it is proved when it is read.
 	if (!(stored instanceof Uint8Array) && copy.codec !== 'none') return stored;
-	const bytes = copy.recipe === null ? item : rebuildMessage(item, attachmentReader(dir, at, true));
-	prove(`message ${at.id}`, { right: at.id, found: sha256Of(bytes), bundle: copy.bundle });
+	const prove = (bytes: Iterable<Uint8Array>): void =>
+		proveBytes(`message ${at.id}`, { right: at.id, found: sha256Of(bytes), bundle: copy.bundle });
+	if (copy.recipe === null) {
+		prove(item);
+		return stored;
+	}
+	try {
+		prove(rebuildMessage(item, attachmentReader(dir, at, false)));
+	} catch (error) {
+		if (!isDamage(error)) throw error;
+		// A copy of an attachment is damaged: another one may do.
+		prove(rebuildMessage(item, attachmentReader(dir, at, true)));
+	}
 	return stored;
 }
 
@@ -72,7 +83,7 @@ export function carriedAttachmentBytes(dir: string, id: AttachmentId, copy: Atta
 	const stored = storedBytes(dir, copy);
 	const bytes = stored instanceof Uint8Array ? [decodeItem(stored, copy)] : stored.chunks();
 	if (stored instanceof Uint8Array || copy.codec === 'none') {
-		prove(`attachment ${id}`, { right: id, found: sha256Of(bytes), bundle: copy.bundle });
+		proveBytes(`attachment ${id}`, { right: id, found: sha256Of(bytes), bundle: copy.bundle });
 	}
 	return stored;
 }
@@ -84,7 +95,7 @@ function storedBytes(dir: string, copy: Copy | AttachmentCopy): StoredBytes {
 	return streamCopy(dir, copy, crc);
 }
 
-function prove(what: string, { right, found, bundle }: { right: string; found: string; bundle: string }): void {
+function proveBytes(what: string, { right, found, bundle }: { right: string; found: string; bundle: string }): void {
 	if (found === right) return;
 	throw new MailsealError('archive-damaged', `Cannot carry ${what}: its bytes in bundle ${bundle} have the SHA-256 ${found}`);
 }

@@ -27,21 +27,48 @@ export async function catalogFindings(archive: Archive, newest: ReadSnapshot | n
 	try {
 		if (existsSync(path)) catalog = openCatalog({ kind: 'copy', path });
 		const lost = lostFindings(archive, catalog);
-		if (lost.length > 0 || catalog === null || newest === null) return lost;
-		const problem = catalog.check();
-		if (problem !== null) return [finding(`The catalog is damaged: ${problem}`)];
-		if (request.mode !== 'deep' || !catalog.usable || catalog.state()?.name !== newest.name) return [];
-		const fresh = await buildCatalog(archive, { place: { kind: 'memory' }, newest, signal: request.signal, onFinding() {} });
-		try {
-			return catalog.fingerprint() === fresh.fingerprint() ? [] : [finding('The catalog does not say what the bundles say')];
-		} finally {
-			fresh.close();
-		}
+		if (lost.length > 0 || newest === null) return lost;
+		const problem = catalog?.check() ?? null;
+		const damaged = problem === null ? [] : [finding(`The catalog is damaged: ${problem}`)];
+		return request.mode === 'deep' ? [...damaged, ...(await deepFindings(archive, { newest, request, catalog, damaged }))] : damaged;
 	} catch (error) {
 		if (!catalogDamage(error)) throw error;
 		return [...lostFindings(archive, null), finding((error as Error).message)];
 	} finally {
 		catalog?.close();
+	}
+}
+
+/** What a catalog built from nothing but the bundles shows: messages that lack something, and a catalog that differs. */
+async function deepFindings(
+	archive: Archive,
+	given: {
+		readonly newest: ReadSnapshot;
+		readonly request: VerifyRequest;
+		readonly catalog: Catalog | null;
+		readonly damaged: readonly Finding[];
+	},
+): Promise<Finding[]> {
+	const { newest, request, catalog, damaged } = given;
+	const fresh = await buildCatalog(archive, { place: { kind: 'memory' }, newest, signal: request.signal, onFinding() {} });
+	try {
+		const findings: Finding[] = [];
+		const incomplete = fresh.read.incompleteMessages();
+		if (incomplete !== null) {
+			findings.push({
+				code: 'messages-incomplete',
+				severity: 'error',
+				subject: newest.name,
+				text: `Snapshot ${newest.name} places ${incomplete.count} messages that its bundles lack, or lack attachments of; one is ${incomplete.first}`,
+				hint: 'an older snapshot, or a copy of the archive, may have them',
+			});
+		}
+		const comparable = catalog?.usable === true && damaged.length === 0 && catalog.state()?.name === newest.name;
+		if (comparable && catalog.fingerprint() !== fresh.fingerprint())
+			findings.push(finding('The catalog does not say what the bundles say'));
+		return findings;
+	} finally {
+		fresh.close();
 	}
 }
 

@@ -7,9 +7,13 @@ import { bundleFolder, bundlePath, CATALOG_FILE, snapshotFolder } from './layout
 import type { Archive } from './open-archive.ts';
 import { readSnapshot, snapshotNames } from './snapshots.ts';
 
-/** Confirms by name and size that every bundle of the present state is there. */
-export function confirmBundles(archive: Archive, catalog: Catalog): { readonly sealed: number; readonly findings: Finding[] } {
+/** Confirms by name and size that every bundle of the present state is there; gives how many sealed ones are, and those that are not. */
+export function confirmBundles(
+	archive: Archive,
+	catalog: Catalog,
+): { readonly sealed: number; readonly missing: ReadonlySet<BundleId>; readonly findings: Finding[] } {
 	const findings: Finding[] = [];
+	const missing = new Set<BundleId>();
 	let sealed = 0;
 	for (const { id, kind, size } of catalog.bundles()) {
 		const found = sizeOf(bundlePath(archive.dir, kind, id));
@@ -17,15 +21,16 @@ export function confirmBundles(archive: Archive, catalog: Catalog): { readonly s
 			if (kind === 'sealed') sealed++;
 			continue;
 		}
+		missing.add(id);
 		findings.push({
 			code: found === null ? 'bundle-missing' : 'bundle-size',
 			severity: 'error',
 			subject: id,
 			text: found === null ? `The ${kind} bundle ${id} is missing` : `The ${kind} bundle ${id} has ${found} bytes (${size} are right)`,
-			hint: 'put the bundle back from a copy of the archive',
+			hint: 'put the bundle back from a copy of the archive; "mailseal pack --rescan" stores again what the mail store still has',
 		});
 	}
-	return { sealed, findings };
+	return { sealed, missing, findings };
 }
 
 /** Removes what a pack that was cut off left behind: temporary files, and bundles that no snapshot names. The caller holds the lock. */

@@ -71,7 +71,10 @@ async function bringUpToDate(
 			try {
 				if (await catchUp(archive, opened, newest)) return opened;
 			} catch (error) {
-				if (!catalogDamage(error)) throw error;
+				if (!catalogDamage(error)) {
+					opened.close();
+					throw error;
+				}
 			}
 		}
 		opened?.close();

@@ -36,15 +36,24 @@ export async function extract(
 /** A message is taken into memory for its parts; none that mail servers let through comes near this. Bytes. */
 const LARGEST_FOR_PARTS = 1024 ** 3;
 
+interface NumberedPart {
+	readonly leaf: Leaf;
+	/** `part-N`: the N-th of the parts, in the order of the message. */
+	readonly number: string;
+	readonly name: string;
+}
+
 /**
- * Finds the parts of one message whose file names match and decodes them. `name`: a file name in any case, where `*` stands for
- * any characters. Throws `not-found` where none matches.
+ * Finds the parts of one message by file name and decodes them. `name`: a file name in any case and Unicode form, where `*` stands for
+ * any characters, or `part-N` for the N-th part. Throws `not-found` where none matches.
  */
 export async function extractParts(
 	archive: Archive,
 	reference: string,
 	options: { readonly name: string; readonly at?: string; readonly now: number },
 ): Promise<ExtractedPart[]> {
+	if (options.name === '')
+		throw new MailsealError('usage', 'Cannot find an attachment without a name', { hint: 'give a file name, or "*" for all' });
 	const { id, size, chunks } = await extract(archive, reference, options);
 	if (size > LARGEST_FOR_PARTS) {
 		throw new MailsealError('usage', `Cannot take attachments out of message ${id}: it has ${formatSize(size)} (1 GiB at most)`, {
@@ -52,16 +61,28 @@ export async function extractParts(
 		});
 	}
 	const message = Buffer.concat([...chunks()]);
-	const named = splitMessage(message).leaves.map((leaf, index) => ({ leaf, name: leaf.name ?? `part-${index + 1}` }));
-	const matching = named.filter(({ name }) => matches(name, options.name));
-	if (matching.length === 0) throw noPart(reference, options.name, named);
+	const { leaves, messages, problem } = splitMessage(message);
+	if (problem !== null) {
+		throw new MailsealError(
+			'not-found',
+			`Cannot find an attachment "${options.name}" in message "${reference}": its parts cannot be read (${problem})`,
+			{
+				hint: 'extract the whole message and open it with a mail reader',
+			},
+		);
+	}
+	const forwarded = messages.filter((leaf) => isFile({ ...leaf, size: 0 }));
+	const parts = [...leaves, ...forwarded]
+		.sort((a, b) => a.start - b.start)
+		.map((leaf, index): NumberedPart => ({ leaf, number: `part-${index + 1}`, name: leaf.name ?? `part-${index + 1}` }));
+	const matching = parts.filter(({ name, number }) => matches(name, options.name) || options.name === number);
+	if (matching.length === 0) throw noPart(reference, options.name, parts);
 	return matching.map(({ leaf, name }) => ({ message: id, name, type: leaf.type, bytes: decodePart(message, leaf) }));
 }
 
 function matches(name: string, pattern: string): boolean {
-	const pieces = pattern.toLowerCase().split('*');
-	const text = name.toLowerCase();
-	const [first = '', ...rest] = pieces;
+	const text = comparable(name);
+	const [first = '', ...rest] = comparable(pattern).split('*');
 	if (!text.startsWith(first)) return false;
 	const last = rest.pop();
 	if (last === undefined) return text === first;
@@ -74,8 +95,13 @@ function matches(name: string, pattern: string): boolean {
 	return text.endsWith(last) && text.length - last.length >= at;
 }
 
-function noPart(reference: string, pattern: string, named: readonly { leaf: Leaf; name: string }[]): MailsealError {
-	const files = named.filter(({ leaf }) => isFile({ ...leaf, size: 0 })).map(({ name }) => `"${name}"`);
+/** Macs write an umlaut as a letter and a mark. */
+function comparable(name: string): string {
+	return name.normalize('NFC').toLowerCase();
+}
+
+function noPart(reference: string, pattern: string, parts: readonly NumberedPart[]): MailsealError {
+	const files = parts.filter(({ leaf }) => isFile({ ...leaf, size: 0 })).map(({ name, number }) => `${number} "${name}"`);
 	return new MailsealError('not-found', `Cannot find an attachment "${pattern}" in message "${reference}"`, {
 		hint:
 			files.length === 0 ? 'the message has no attachments' : `it has ${files.slice(0, 10).join(', ')}${files.length > 10 ? ', ...' : ''}`,

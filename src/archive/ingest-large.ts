@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { readHeaderFacts, type StreamedItem, takeApartStream } from '../attachments/index.ts';
 import { encodeAttachment, encodeItem, type StoredBytes } from '../bundle/index.ts';
-import type { Codec, MessageId } from '../domain/index.ts';
+import { type Codec, MailsealError, type MessageId } from '../domain/index.ts';
 import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { type Arrived, arrive, type Incoming } from './arrive.ts';
@@ -26,6 +26,9 @@ export function arriveLarge(incoming: Incoming, given: { listed: ListedPlacement
 		request.onRead(whole.length);
 		const minimum = Math.max(request.attachmentMin, Math.ceil(whole.length / MOST_ATTACHMENTS));
 		const apart = takeApartStream(() => large.chunks(), { minimum, check: () => throwIfAborted(request.signal) });
+		if (apart.proved !== null && apart.proved !== whole.id) {
+			throw new MailsealError('io', `Cannot read message "${listed.key}": it changed while it was read`, { retryable: true });
+		}
 		if (apart.problem !== null) request.findings.push(problemFinding(incoming, apart.problem));
 		const stored = { length: whole.length, crc32: whole.crc32, chunks: () => large.chunks() };
 		const message = {

@@ -8,6 +8,14 @@ import { readSnapshot, snapshotNames } from './snapshots.ts';
 
 type Filtered = Pick<ListRequest, 'account' | 'folder'> & { readonly limit?: number };
 
+/** A misspelled account must not look like an empty one. */
+function refuseUnknown(catalog: Catalog, { account }: ListRequest): void {
+	if (account === undefined || catalog.read.listAccounts({ account }).length > 0) return;
+	throw new MailsealError('not-found', `Cannot find account "${account}" in the archive`, {
+		hint: 'see "mailseal ls accounts"; --at names an older snapshot',
+	});
+}
+
 /** Asks for one row more than wanted, to know whether there are more. */
 async function listFrom<Row>(
 	archive: Archive,
@@ -16,6 +24,7 @@ async function listFrom<Row>(
 ): Promise<Outcome<Listing<Row>>> {
 	const catalog = await catalogAt(archive, request);
 	try {
+		refuseUnknown(catalog, request);
 		const { account, folder, limit } = request;
 		const filter = {
 			...(account === undefined ? {} : { account }),
@@ -71,6 +80,7 @@ export function listBundles(archive: Archive, request: ListRequest): Promise<Out
 export async function listAttachments(archive: Archive, request: ListRequest): Promise<Outcome<AttachmentListing>> {
 	const catalog = await catalogAt(archive, request);
 	try {
+		refuseUnknown(catalog, request);
 		const { account, limit } = request;
 		const filter = account === undefined ? {} : { account };
 		const rows = catalog.read.listAttachments({ ...filter, ...(limit === undefined ? {} : { limit: limit + 1 }) });

@@ -57,6 +57,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	const before = catalog.bundles();
 	const confirmed = confirmBundles(archive, catalog);
 	findings.push(...confirmed.findings);
+	catalog.pack.setMissing(confirmed.missing);
 	catalog.adoptPolicy(request.policy);
 	const seen = await scan({ ...request, catalog });
 	findings.push(...seen.findings);
@@ -77,7 +78,17 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			proofs.push(proof);
 		},
 	});
-	const dropped = await writeTonight({ archive, catalog, request, workers, writer, scan: seen, tally, findings });
+	const dropped = await writeTonight({
+		archive,
+		catalog,
+		request,
+		workers,
+		writer,
+		scan: seen,
+		missing: confirmed.missing,
+		tally,
+		findings,
+	});
 	await Promise.all(proofs);
 	// What is alive in a folded bundle may make the very same bundle again.
 	const written = new Set(writer.written.map((ref) => ref.id));

@@ -78,10 +78,21 @@ function readProved(dir: string, at: StoredAt, copy: Copy): Iterable<Uint8Array>
 }
 
 function readOne(at: StoredAt, copy: Copy, open: () => Iterable<Uint8Array>): Iterable<Uint8Array> {
-	const bytes = copy.size > LARGE ? open : [...open()];
+	const bytes = copy.size > LARGE ? () => atMost(copy, open()) : [...atMost(copy, open())];
 	const found = sha256Of(typeof bytes === 'function' ? bytes() : bytes);
 	if (found !== at.id) throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
 	return typeof bytes === 'function' ? bytes() : bytes;
+}
+
+/** A forged recipe gives more than the message has: it is stopped there, and not when the memory is full. */
+function* atMost({ size, bundle }: Copy, pieces: Iterable<Uint8Array>): Iterable<Uint8Array> {
+	let length = 0;
+	for (const piece of pieces) {
+		length += piece.length;
+		if (length > size)
+			throw new MailsealError('archive-damaged', `its recipe in bundle ${bundle} gives more than the ${size} bytes of the message`);
+		yield piece;
+	}
 }
 
 /**

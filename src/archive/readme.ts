@@ -22,7 +22,7 @@ get may still be got by hand.
 WHAT LIES HERE
 
     mailseal.json              format version and id of the archive
-    bundles/sealed/ab/*.zip    bundles of mail that had been quiet for a while
+    bundles/sealed/ab/*.zip    bundles of mail that had been quiet for a while, and bundles of attachments of such mail
     bundles/volatile/ab/*.zip  bundles of recent mail, and news about older mail (moved, marked, deleted)
     snapshots/<year>/*.json    which bundles, in which order, are the mail store as it was at one moment
     catalog.sqlite             an index, for speed only; it may be deleted
@@ -31,9 +31,10 @@ WHAT LIES HERE
 A bundle is a zip file without compression of its own; "unzip" and every file manager open it. In it lie
 
     messages/ab/<id>.eml       one message, exactly as it was; ".eml.gz" is the same compressed: use gunzip
-    messages/ab/<id>.recipe    a message whose attachments lie apart: one line of JSON that says how to put it
+    messages/ab/<id>.recipe    a message whose large parts lie apart: one line of JSON that says how to put it
                                together, then the rest of its bytes; ".recipe.gz" is the same compressed
-    attachments/ab/<id>        an attachment, decoded: the PDF or picture itself; ".gz" is the same compressed
+    attachments/ab/<id>        such a part, most often an attached file: the PDF or picture itself, see below;
+                               ".gz" is the same compressed
     manifest.ndjson.gz         what the bundle says: gunzip it and read it with any text program, one JSON object a line
 
 "ab" stands for the first two letters of the id.
@@ -64,6 +65,11 @@ key that is not UTF-8 is written as a slash and two hex digits.
 
 MESSAGES WITH ATTACHMENTS
 
+Every large part of a message is stored as an attachment: files, and long texts too. Files are mostly sent as base64;
+such a part is stored decoded, so what you unzip is the PDF or picture itself. A part that was sent in another way
+(quoted-printable, 8bit, uuencode, or base64 with something odd in it) is stored as it was sent, and a mail program or
+a tool for that way has to decode it.
+
 An attachment that many messages share is stored once, in whichever bundle of the snapshot; most lie in sealed bundles
 that hold nothing else. The first line of a recipe lists the pieces of the message in order. {"literal":N} is the next N
 bytes behind that line. {"attachment":ID,"size":N} is the attachment's bytes as they are. With "base64" it is their
@@ -75,6 +81,10 @@ all this. To get an attachment alone you need no recipe: look its name up in a m
 IF THINGS ARE BROKEN
 
 - A bundle is damaged: look for a copy of the same name in a backup; its SHA-256 tells whether that copy is good.
+- A bundle with attachments is gone: the text of the messages that need them is still in their .recipe entries, which
+  mostly lie in other bundles. Unzip these entries, gunzip those that end in ".gz", and read them with any text
+  program. Long texts, many of them HTML, lay apart too and are missing. What looks like random letters is base64:
+  "base64 -d" makes it plain.
 - A bundle's manifest is damaged: the messages in it are still there, unzip them; only their folders are unknown.
 - A zip will not open: "zip -FF BUNDLE --out FIXED.zip" finds the entries again; they are not compressed by the zip.
 - A snapshot is damaged or gone: take the one before it; later mail is in the bundles that only the lost one named.

@@ -105,7 +105,11 @@ def base64_text(data, form):
         for _ in range(count):
             body += text[at:at + width] + end.encode('ascii')
             at += width
-    return body + text[at:]
+            if len(body) >= 1 << 20:
+                yield bytes(body)
+                body.clear()
+    yield bytes(body)
+    yield text[at:]
 
 def rebuild(recipe, copies):
     """A message from its recipe. Whoever forges one gets no more bytes than the size it tells."""
@@ -118,9 +122,9 @@ def rebuild(recipe, copies):
         if not 0 < size <= left:
             raise ValueError('it is longer than it says')
         data = recipe.read(size) if 'literal' in piece else read_attachment(piece['attachment'], size, copies)
-        data = base64_text(data, piece['base64']) if 'base64' in piece else data
-        yield data[:left]
-        left -= len(data)
+        for part in base64_text(data, piece['base64']) if 'base64' in piece else [data]:
+            yield part[:max(left, 0)]
+            left -= len(part)
 
 def write_message(out, place, parts, message):
     """Writes a message to its place: True where it was written, False where it was there already."""

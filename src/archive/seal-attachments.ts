@@ -22,6 +22,8 @@ export interface AttachmentSealer {
 	add(needed: NeededAttachment): Promise<void>;
 	/** Writes what is left. */
 	flush(): Promise<void>;
+	/** Writes what is read out of messages again, before these are let go. */
+	flushStreamed(): Promise<void>;
 }
 
 export function openAttachmentSealer(options: {
@@ -32,8 +34,10 @@ export function openAttachmentSealer(options: {
 }): AttachmentSealer {
 	const { catalog, writer, bundles, onNew } = options;
 	const builder = openBuilder();
+	let holdsStreamed = false;
 
 	async function flush(): Promise<void> {
+		holdsStreamed = false;
 		if (builder.items > 0) await writer.write('sealed', builder.take());
 	}
 
@@ -43,10 +47,13 @@ export function openAttachmentSealer(options: {
 			if (builder.items > 0 && (builder.sizeWith([needed]) > bundles.max || builder.isFull(1))) await flush();
 			builder.add(needed);
 			if (needed.isNew) onNew();
-			// What is read out of its message again must be written before the message is let go.
-			if (builder.size >= bundles.target || !(needed.stored instanceof Uint8Array)) await flush();
+			holdsStreamed ||= !(needed.stored instanceof Uint8Array);
+			if (builder.size >= bundles.target) await flush();
 		},
 		flush,
+		async flushStreamed() {
+			if (holdsStreamed) await flush();
+		},
 	};
 }
 

@@ -21,8 +21,8 @@ export interface SealRequest {
 	readonly ingest: IngestRequest;
 	readonly findings: Finding[];
 	/** Takes what was read but does not go into a sealed bundle tonight. */
-	readonly onVolatile: (arrived: Arrived) => void;
-	readonly onSealed: (arrived: Arrived) => void;
+	readonly onVolatile: (incoming: Incoming) => void;
+	readonly onSealed: () => void;
 	readonly onAbsent: (absent: Absent) => void;
 	/** Judges again once the message is known: one that was moved tonight is not quiet. */
 	readonly judge: (arrived: Arrived) => PlacedWord;
@@ -55,8 +55,8 @@ function byPlace(a: Place, b: Place): number {
 /** A message placed in the open bundle, kept until the bundle is written or given up. */
 interface Placed {
 	readonly word: PlacedWord;
-	/** Null for a placement that waited in a volatile bundle. */
-	readonly arrived: Arrived | null;
+	/** Null for a placement that waited in a volatile bundle. Not its bytes: those of attachments are let go as soon as they are written. */
+	readonly arrived: Pick<Arrived, 'incoming' | 'release'> | null;
 }
 
 /** Seals one tenant's quiet mail. What does not fill a bundle and has not lingered stays volatile. */
@@ -83,18 +83,20 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		await sealPending();
 		for (const { word } of placed) builder.addWord(sealedWord(word));
 		await request.writer.write('sealed', builder.take());
+		await request.attachments.flushStreamed();
 		for (const { arrived } of placed) {
 			if (arrived === null) continue;
-			request.onSealed(arrived);
+			request.onSealed();
 			arrived.release();
 		}
 		placed = [];
 		isSure = quiet.lingered;
 	}
 
-	function giveBack(arrived: Arrived): void {
-		request.onVolatile(arrived);
-		arrived.release();
+	async function giveBack({ incoming, release }: Pick<Arrived, 'incoming' | 'release'>): Promise<void> {
+		await request.attachments.flushStreamed();
+		request.onVolatile(incoming);
+		release();
 	}
 
 	async function add(word: PlacedWord, item: Item | null, arrived: Arrived | null): Promise<void> {
@@ -106,7 +108,12 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 			last !== undefined && last.word.account !== word.account && builder.size >= bundles.target / 2 && size > bundles.target;
 		if (placed.length > 0 && (tooFull || accountEnds)) await flush();
 		if (item !== null) builder.add(item);
-		placed.push({ word, arrived });
+		placed.push({ word, arrived: arrived === null ? null : { incoming: arrived.incoming, release: arrived.release } });
+		// Not one open file for each large message of a bundle.
+		if (isSure && arrived?.stored instanceof Uint8Array) {
+			await request.attachments.flushStreamed();
+			arrived.release();
+		}
 		if (builder.size >= bundles.target || placed.length >= MAX_WORDS) await flush();
 	}
 
@@ -157,13 +164,13 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		const isQuiet = due !== null && due <= now;
 		if (isQuiet && (await addAttachments(word, there ?? arrived.line.attachments, arrived))) {
 			await add(word, there === null ? arrived : null, arrived);
-		} else giveBack(arrived);
+		} else await giveBack(arrived);
 	}
 
 	if (isSure || builder.size + pending.size >= bundles.target / 2) return flush();
 	builder.take();
 	pending.take();
-	for (const { arrived } of placed) if (arrived !== null) giveBack(arrived);
+	for (const { arrived } of placed) if (arrived !== null) await giveBack(arrived);
 }
 
 /** A sealed bundle says nothing of when a pack saw what: the same mail gives the same bytes. */

@@ -1,4 +1,5 @@
-import type { BundleRef, Finding } from '../domain/index.ts';
+import type { BundleRef } from '../domain/index.ts';
+import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
 import type { Outcome, StatusResult } from './results.ts';
@@ -12,7 +13,7 @@ export async function status(archive: Archive, now: number): Promise<Outcome<Sta
 	try {
 		const state = catalog.state();
 		const bundles = catalog.bundles();
-		const findings: Finding[] = [];
+		const { findings } = confirmBundles(archive, catalog);
 		const { attachments, bytes, sharedBytes } = catalog.attachmentTotals();
 		return {
 			findings,
@@ -28,7 +29,7 @@ export async function status(archive: Archive, now: number): Promise<Outcome<Sta
 				volatile: summary(bundles, 'volatile'),
 				sharedBytes: catalog.read.sharedBytes(),
 				attachments: { total: attachments, bytes, sharedBytes },
-				next: nextSteps(state === null ? null : Date.parse(state.time), now),
+				next: nextSteps(state === null ? null : Date.parse(state.time), { now, isWhole: findings.length === 0 }),
 			},
 		};
 	} finally {
@@ -41,8 +42,8 @@ function summary(bundles: readonly BundleRef[], kind: BundleRef['kind']): { bund
 	return { bundles: chosen.length, bytes: chosen.reduce((total, ref) => total + ref.size, 0) };
 }
 
-function nextSteps(last: number | null, now: number): string[] {
+function nextSteps(last: number | null, { now, isWhole }: { readonly now: number; readonly isWhole: boolean }): string[] {
 	if (last === null) return ['mailseal pack SOURCE'];
 	if (now - last > 2 * DAY) return [`The last pack was ${Math.floor((now - last) / DAY)} days ago: run "mailseal pack" every night`];
-	return [];
+	return isWhole ? [] : ['mailseal verify'];
 }

@@ -31,6 +31,8 @@ export interface TonightRequest {
 	readonly workers: Workers;
 	readonly writer: BundleWriter;
 	readonly scan: Scan;
+	/** Bundles that are not there: what lies in them does not count as stored. */
+	readonly missing: ReadonlySet<BundleId>;
 	readonly tally: Tally;
 	readonly findings: Finding[];
 }
@@ -76,7 +78,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 			judge,
 			onAbsent: takeAbsent,
 			// Read again later rather than held: the rests of many tenants would not fit into memory.
-			onVolatile: ({ incoming }) => volatile.push(incoming),
+			onVolatile: (incoming) => volatile.push(incoming),
 			onSealed: () => tally.added++,
 		});
 	}
@@ -88,13 +90,14 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
 	await carryLive(dropped, { dir: archive.dir, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
+	const isGone = (bundle: BundleId): boolean => dropped.has(bundle) || tonight.missing.has(bundle);
 	const isAttachmentKept = (id: AttachmentId): boolean =>
-		builder.hasAttachment(id) || catalog.pack.attachmentCopies(id).some((copy) => !dropped.has(copy.bundle));
+		builder.hasAttachment(id) || catalog.pack.attachmentCopies(id).some((copy) => !isGone(copy.bundle));
 	const isKept = (id: PlacedWord['message']): boolean =>
 		builder.has(id) ||
 		catalog.pack
 			.copies(id)
-			.some((copy) => !dropped.has(copy.bundle) && copy.attachments.every((part) => part.id === undefined || isAttachmentKept(part.id)));
+			.some((copy) => !isGone(copy.bundle) && copy.attachments.every((part) => part.id === undefined || isAttachmentKept(part.id)));
 	volatile.sort(byPlace);
 	for await (const arrived of ingestAll(volatile, ingest)) {
 		if ('absent' in arrived) {
@@ -103,20 +106,21 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		}
 		const word = judge(arrived);
 		const { known } = arrived.incoming.placement;
-		if (known === null || !sameWord(known, word)) {
-			const items: Item[] = isKept(word.message) ? [] : [arrived, ...arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id))];
-			await makeRoom(items);
-			for (const item of items) {
-				if (item.line.type === 'attachment' && catalog.pack.attachmentCopies(item.line.id).length === 0) tally.attachments++;
-				builder.add(item);
-			}
+		const isNews = known === null || !sameWord(known, word);
+		const items: Item[] = isKept(word.message) ? [] : [arrived, ...arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id))];
+		await makeRoom(items);
+		for (const item of items) {
+			if (item.line.type === 'attachment' && catalog.pack.attachmentCopies(item.line.id).length === 0) tally.attachments++;
+			builder.add(item);
+		}
+		if (isNews) {
 			builder.addWord(word);
 			if (known === null) tally.added++;
 			else tally.changed++;
-			await flushIfFull();
-			// What is read out of its message again must be written before the message is let go.
-			if (items.some(({ stored }) => !(stored instanceof Uint8Array)) && builder.items > 0) await writer.write('volatile', builder.take());
 		}
+		await flushIfFull();
+		// What is read out of its message again must be written before the message is let go.
+		if (items.some(({ stored }) => !(stored instanceof Uint8Array)) && builder.items > 0) await writer.write('volatile', builder.take());
 		arrived.release();
 	}
 	for (const word of inOrder([...scan.accounts.flatMap((account) => account.words), ...scan.words])) {

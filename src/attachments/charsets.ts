@@ -45,12 +45,16 @@ const WINDOWS_1252_HIGH = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\
 /** Turns bytes into text, unreadable ones into U+FFFD. */
 export type Decode = (bytes: Buffer) => string;
 
-/** By label in lower case. Holds only names that a decoder exists for, so that no sender can make it grow. */
+/** Characters of the longest label that a decoder is looked for; those that exist have fewer than 30. */
+const LONGEST_LABEL = 64;
+
+/** By label in lower case, without white space around it. Holds only names that a decoder exists for, so that no sender can make it grow. */
 const decoders = new Map<string, Decode>();
 
 /** The decoder of a charset, the same for all its names, or undefined where the charset is not known. */
 export function findDecoder(charset: string): Decode | undefined {
-	const label = charset.toLowerCase();
+	if (charset.length > LONGEST_LABEL) return undefined;
+	const label = charset.trim().toLowerCase();
 	const known = decoders.get(label);
 	if (known) return known;
 	try {

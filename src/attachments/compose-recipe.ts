@@ -47,9 +47,17 @@ export function composeRecipe(
 	return { recipe: { size, pieces }, literals };
 }
 
-/** What the manifest says of these parts; of those that are files only, without ids, where the message is kept whole. */
-export function factsOf(parts: readonly FoundPart[], options: { readonly whole: boolean }): PartFacts[] {
-	const shown = options.whole ? parts.filter(({ leaf }) => isFileLeaf(leaf)) : parts;
+/**
+ * What the manifest says of these parts, and of messages inside the message that are files, in the order of the message; of those
+ * that are files only, without ids, where it is kept whole.
+ */
+export function factsOf(
+	parts: readonly FoundPart[],
+	options: { readonly whole: boolean; readonly messages: readonly Leaf[] },
+): PartFacts[] {
+	const own: readonly FoundPart[] = options.whole ? parts.filter(({ leaf }) => isFileLeaf(leaf)) : parts;
+	const forwarded = options.messages.filter(isFileLeaf).map((leaf): FoundPart => ({ leaf, size: leaf.end - leaf.start }));
+	const shown = [...own, ...forwarded.slice(0, MOST_PARTS_OF_LINE - own.length)].sort((a, b) => a.leaf.start - b.leaf.start);
 	return shown.map(({ leaf: { name, type, disposition }, size, id }) => ({
 		...(id !== undefined && !options.whole && { id }),
 		...(name !== undefined && { name }),

@@ -36,11 +36,11 @@ export function readStructured(text: string): StructuredValue {
 		at = skipSpaces(text, at + 1);
 		const from = at;
 		const quoted = text[at] === '"';
-		at = quoted ? endOfQuoted(text, at + 1) : endOfPlain(text, at);
+		const end = quoted ? endOfQuoted(text, at + 1) : endOfPlain(text, at);
+		at = quoted ? end + 1 : end;
 		const [base = ''] = name.split('*', 1);
 		if (!WANTED.has(base) || parameters.has(name)) continue;
-		parameters.set(name, quoted ? unquote(text.slice(from + 1, at)) : plainValue(base, text.slice(from, at)));
-		if (quoted) at++;
+		parameters.set(name, quoted ? unquote(text.slice(from + 1, end)) : plainValue(base, text.slice(from, end)));
 	}
 }
 

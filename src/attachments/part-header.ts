@@ -10,6 +10,7 @@ const TYPE = /^[!#-'*+.0-9A-Z^-z|~-]{1,127}\/[!#-'*+.0-9A-Z^-z|~-]{1,127}$/i;
 const ENCODING = /^[ \t"]*([^ \t";(]{1,64})/;
 
 const LF = 0x0a;
+const CR = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
 const COLON = 0x3a;
@@ -96,9 +97,15 @@ function typeOf(value: StructuredValue | undefined, defaultType: string): string
 }
 
 function boundaryOf(parameter: ParameterText | undefined): string | undefined {
-	const boundary = parameter?.text.replace(/[ \t\r]+$/, '');
-	if (boundary === undefined || boundary === '' || boundary.length > LONGEST_BOUNDARY) return undefined;
-	return flat(boundary);
+	const text = parameter?.text ?? '';
+	let end = text.length;
+	// Not by a pattern: one that looks for white space at the end takes time quadratic in white space in the middle.
+	while (end > 0 && isBlank(text.charCodeAt(end - 1))) end--;
+	return end === 0 || end > LONGEST_BOUNDARY ? undefined : flat(text.slice(0, end));
+}
+
+function isBlank(code: number): boolean {
+	return code === SPACE || code === TAB || code === CR;
 }
 
 function nameOf(value: StructuredValue | undefined, parameter: string): string | undefined {

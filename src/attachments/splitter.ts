@@ -36,6 +36,8 @@ export type SplitProblem = 'mime-too-deep' | 'mime-too-many-parts' | 'mime-heade
 /** Leaves in the order of the message; none where there is a problem. */
 export interface SplitResult {
 	readonly leaves: readonly Leaf[];
+	/** Messages inside the message (message/rfc822) that were opened: what is in their leaves lies in them too. */
+	readonly messages: readonly Leaf[];
 	readonly problem: SplitProblem | null;
 }
 
@@ -61,6 +63,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 class MimeSplitter implements Splitter {
 	readonly #leaves: Leaf[] = [];
+	readonly #messages: Leaf[] = [];
+	/** Opened messages whose end was not seen yet, outermost first, with the number of multiparts around each. */
+	readonly #opened: { readonly header: PartHeader; readonly start: number; readonly around: number }[] = [];
 	readonly #boundaries = new OpenBoundaries();
 	readonly #held = new HeldBytes();
 	#problem: SplitProblem | null = null;
@@ -104,9 +109,11 @@ class MimeSplitter implements Splitter {
 	split(rest: Buffer): SplitResult {
 		this.#final = true;
 		if (this.#problem === null) this.#consume(rest);
-		if (this.#problem !== null) return { leaves: [], problem: this.#problem };
+		if (this.#problem !== null) return { leaves: [], messages: [], problem: this.#problem };
 		this.#endLeaf(this.#base);
-		return { leaves: this.#leaves, problem: null };
+		this.#endMessages(-1, this.#base);
+		this.#messages.sort((a, b) => a.start - b.start);
+		return { leaves: this.#leaves, messages: this.#messages, problem: null };
 	}
 
 	/** Parses as far as these bytes allow; returns how many of them are done with. */
@@ -139,6 +146,7 @@ class MimeSplitter implements Splitter {
 			if (lf < bytes.length && (line === lf || (line + 1 === lf && bytes[line] === CR))) {
 				if (!this.#blankSoFar) return this.#endHeader(bytes, { start, end: line, lf });
 				start = lf + 1;
+				this.#searched = 0;
 				continue;
 			}
 			this.#blankSoFar = false;
@@ -173,7 +181,10 @@ class MimeSplitter implements Splitter {
 			return lf;
 		}
 		if (++this.#depth > DEEPEST) return this.#fail('mime-too-deep');
-		if (boundary === undefined) return this.#startHeader(lf + 1, 'text/plain');
+		if (boundary === undefined) {
+			this.#opened.push({ header, start: this.#base + lf + 1, around: this.#boundaries.size });
+			return this.#startHeader(lf + 1, 'text/plain');
+		}
 		// RFC 2046, 5.1.5.
 		const defaultType = type === 'multipart/digest' ? 'message/rfc822' : 'text/plain';
 		this.#boundaries.open({ boundary, defaultType, depth: this.#depth });
@@ -212,6 +223,7 @@ class MimeSplitter implements Splitter {
 	/** Ends what ends at the delimiter line that ends at `next`; the bodies in it end at `at`, an offset in the message. */
 	#delimit(delimiter: Delimiter, place: { readonly at: number; readonly next: number; readonly length: number }): number {
 		this.#endLeaf(place.at);
+		this.#endMessages(delimiter.index, place.at);
 		const multipart = this.#boundaries.apply(delimiter);
 		if (multipart) {
 			this.#depth = multipart.depth;
@@ -233,12 +245,16 @@ class MimeSplitter implements Splitter {
 
 	#endLeaf(at: number): void {
 		if (this.#header === undefined) return;
-		const { type, encoding, name, disposition } = this.#header;
+		this.#leaves.push(leafOf(this.#header, this.#start, at));
 		this.#header = undefined;
-		const start = this.#start;
-		// An empty body has no line break of its own: the one before the delimiter is that of the empty line above it.
-		const end = Math.max(start, at);
-		this.#leaves.push({ start, end, encoding, type, ...(name !== undefined && { name }), ...(disposition && { disposition }) });
+	}
+
+	/** Ends the opened messages that stand in the multipart at `index` of those that are open; all of them for -1. */
+	#endMessages(index: number, at: number): void {
+		for (let last = this.#opened.at(-1); last !== undefined && last.around > index; last = this.#opened.at(-1)) {
+			this.#messages.push(leafOf(last.header, last.start, at));
+			this.#opened.pop();
+		}
 	}
 
 	#fail(problem: SplitProblem): number {
@@ -247,6 +263,12 @@ class MimeSplitter implements Splitter {
 		this.#held.clear();
 		return ~0;
 	}
+}
+
+function leafOf({ type, encoding, name, disposition }: PartHeader, start: number, at: number): Leaf {
+	// An empty body has no line break of its own: the one before the delimiter is that of the empty line above it.
+	const end = Math.max(start, at);
+	return { start, end, encoding, type, ...(name !== undefined && { name }), ...(disposition && { disposition }) };
 }
 
 function noFields(): FieldStarts {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { type AttachmentId, MailsealError, type PartFacts, parseAttachmentId } from '../domain/index.ts';
 import type { Base64Text } from './base64-form.ts';
@@ -8,7 +8,7 @@ import { ChunkCursor } from './chunk-cursor.ts';
 import { composeRecipe, type FoundPart, factsOf, isFileLeaf, MOST_PARTS_OF_LINE } from './compose-recipe.ts';
 import { rebuildPieces } from './rebuild.ts';
 import { encodeRecipeLine } from './recipe.ts';
-import { type Leaf, openSplitter, type SplitProblem } from './splitter.ts';
+import { type Leaf, openSplitter, type SplitProblem, type SplitResult } from './splitter.ts';
 
 /** Bytes taken from the source at once. */
 const STEP = 1 << 20;
@@ -23,6 +23,8 @@ export interface StreamedItem {
 /** The same as TakenApart, of a message too large for memory. */
 export interface TakenApartStream {
 	readonly recipe: StreamedItem | null;
+	/** SHA-256 of the bytes that the recipe was proved against, in lower-case hex; null where there is no recipe. */
+	readonly proved: string | null;
 	readonly parts: readonly PartFacts[];
 	readonly attachments: ReadonlyMap<AttachmentId, StreamedItem>;
 	readonly problem: SplitProblem | 'recipe-mismatch' | null;
@@ -44,8 +46,8 @@ interface Survey {
  */
 export function takeApartStream(open: Open, options: { readonly minimum: number; readonly check: () => void }): TakenApartStream {
 	const read = (): Iterable<Uint8Array> => checked(open(), options.check);
-	const { leaves, problem, size } = splitStream(read);
-	if (problem !== null) return { recipe: null, parts: [], attachments: new Map(), problem };
+	const { leaves, messages, problem, size } = splitStream(read);
+	if (problem !== null) return { recipe: null, proved: null, parts: [], attachments: new Map(), problem };
 	const minimum = Math.max(1, options.minimum);
 	const wanted = leaves.filter((leaf) => isFileLeaf(leaf) || leaf.end - leaf.start >= minimum);
 	const surveys = surveyBodies(read, wanted);
@@ -61,10 +63,11 @@ export function takeApartStream(open: Open, options: { readonly minimum: number;
 		parts.push(isApart ? { ...found, id: survey.id } : found);
 		if (isApart && !attachments.has(survey.id)) attachments.set(survey.id, itemOf(read, { leaf, survey }));
 	}
-	if (attachments.size === 0) return { recipe: null, parts: factsOf(parts, { whole: true }), attachments, problem: null };
-	const recipe = proveRecipe(read, { size, parts });
-	if (recipe !== null) return { recipe, parts: factsOf(parts, { whole: false }), attachments, problem: null };
-	return { recipe: null, parts: factsOf(parts, { whole: true }), attachments: new Map(), problem: 'recipe-mismatch' };
+	const asWhole = { recipe: null, proved: null, parts: factsOf(parts, { whole: true, messages }), attachments: new Map() };
+	if (attachments.size === 0) return { ...asWhole, problem: null };
+	const proof = proveRecipe(read, { size, parts });
+	if (proof === null) return { ...asWhole, problem: 'recipe-mismatch' };
+	return { ...proof, parts: factsOf(parts, { whole: false, messages }), attachments, problem: null };
 }
 
 function* checked(chunks: Iterable<Uint8Array>, check: () => void): Iterable<Uint8Array> {
@@ -74,7 +77,7 @@ function* checked(chunks: Iterable<Uint8Array>, check: () => void): Iterable<Uin
 	}
 }
 
-function splitStream(read: Open): { readonly leaves: readonly Leaf[]; readonly problem: SplitProblem | null; readonly size: number } {
+function splitStream(read: Open): SplitResult & { readonly size: number } {
 	const splitter = openSplitter();
 	let size = 0;
 	for (const chunk of read()) {
@@ -184,7 +187,10 @@ function* upTo(source: ChunkCursor, length: number): Iterable<Buffer> {
 }
 
 /** The recipe, or null where what a reader will make of it is not the message. */
-function proveRecipe(read: Open, { size, parts }: { readonly size: number; readonly parts: readonly FoundPart[] }): StreamedItem | null {
+function proveRecipe(
+	read: Open,
+	{ size, parts }: { readonly size: number; readonly parts: readonly FoundPart[] },
+): { readonly recipe: StreamedItem; readonly proved: string } | null {
 	const { recipe, literals } = composeRecipe(size, parts);
 	const line = encodeRecipeLine(recipe);
 
@@ -212,15 +218,24 @@ function proveRecipe(read: Open, { size, parts }: { readonly size: number; reado
 	}
 
 	const bodies = new ChunkCursor(read());
+	const hash = createHash('sha256');
 	try {
-		if (!isSame(rebuildPieces(counted(), bodiesInOrder(bodies, parts)), read)) return null;
+		if (!isSame(hashed(hash, rebuildPieces(counted(), bodiesInOrder(bodies, parts))), read)) return null;
 	} catch (error) {
 		if (error instanceof MailsealError && error.details.damage === 'bad-recipe') return null;
 		throw error;
 	} finally {
 		bodies.close();
 	}
-	return { length: line.length + literals.reduce((sum, { start, end }) => sum + end - start, 0), crc32: crc, chunks };
+	const length = line.length + literals.reduce((sum, { start, end }) => sum + end - start, 0);
+	return { recipe: { length, crc32: crc, chunks }, proved: hash.digest('hex') };
+}
+
+function* hashed(hash: Hash, pieces: Iterable<Buffer>): Iterable<Buffer> {
+	for (const piece of pieces) {
+		hash.update(piece);
+		yield piece;
+	}
 }
 
 /** The attachments as they are asked for, one after the other out of one reading: to start anew for each would take a thousand readings. */

@@ -28,20 +28,20 @@ interface Body {
 /** Takes the leaves of at least `minimum` bytes out of a message; what it gives was proved to rebuild the message byte for byte. */
 export function takeApart(message: Uint8Array, options: { readonly minimum: number }): TakenApart {
 	const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-	const { leaves, problem } = splitMessage(bytes);
+	const { leaves, messages, problem } = splitMessage(bytes);
 	if (problem !== null) return { recipe: null, parts: [], attachments: new Map(), problem };
 	const minimum = Math.max(1, options.minimum);
 	// Text that only looks like base64 fails the proof: then each byte is looked at, which costs several times as much.
 	for (const readBody of [readBodyFast, readBodyStrictly]) {
 		const { parts, attachments } = findParts(leaves, { message: bytes, minimum, readBody });
-		if (attachments.size === 0) return { recipe: null, parts: factsOf(parts, { whole: true }), attachments, problem: null };
+		if (attachments.size === 0) return { recipe: null, parts: factsOf(parts, { whole: true, messages }), attachments, problem: null };
 		const recipe = encodeRecipe(bytes, parts);
 		if (isProved(recipe, { message: bytes, attachments })) {
-			return { recipe, parts: factsOf(parts, { whole: false }), attachments, problem: null };
+			return { recipe, parts: factsOf(parts, { whole: false, messages }), attachments, problem: null };
 		}
 	}
 	const { parts } = findParts(leaves, { message: bytes, minimum: Number.POSITIVE_INFINITY, readBody: readBodyStrictly });
-	return { recipe: null, parts: factsOf(parts, { whole: true }), attachments: new Map(), problem: 'recipe-mismatch' };
+	return { recipe: null, parts: factsOf(parts, { whole: true, messages }), attachments: new Map(), problem: 'recipe-mismatch' };
 }
 
 function findParts(

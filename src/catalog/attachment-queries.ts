@@ -26,16 +26,16 @@ export const USED_ATTACHMENT = 'EXISTS (SELECT 1 FROM attachment_use u CROSS JOI
 
 /** A volatile copy `c` counts only while no sealed bundle and no later volatile one has the attachment, and some placement needs it. */
 export const LIVE_ATTACHMENT = `NOT EXISTS (SELECT 1 FROM attachment_copy o CROSS JOIN bundle ob USING (bid)
-	WHERE o.atid = c.atid AND (ob.sealed = 1 OR o.bid > c.bid)) AND ${USED_ATTACHMENT}`;
+	WHERE o.atid = c.atid AND ob.missing = 0 AND (ob.sealed = 1 OR o.bid > c.bid)) AND ${USED_ATTACHMENT}`;
 
 /** What a pack asks of the catalog about attachments. */
 export function attachmentQueries(database: Database) {
 	const findCopies = database.prepare(
 		`SELECT b.id, b.sealed, c.offset, c.length, c.codec, t.size
-		 FROM attachment t JOIN attachment_copy c USING (atid) JOIN bundle b USING (bid) WHERE t.id = ? ORDER BY b.sealed DESC, c.bid DESC`,
+		 FROM attachment t JOIN attachment_copy c USING (atid) JOIN bundle b USING (bid) WHERE t.id = ? ORDER BY b.missing, b.sealed DESC, c.bid DESC`,
 	);
 	const hasSealedCopy = database.prepare(
-		'SELECT 1 FROM attachment t JOIN attachment_copy c USING (atid) JOIN bundle b USING (bid) WHERE t.id = ? AND b.sealed = 1 LIMIT 1',
+		'SELECT 1 FROM attachment t JOIN attachment_copy c USING (atid) JOIN bundle b USING (bid) WHERE t.id = ? AND b.sealed = 1 AND b.missing = 0 LIMIT 1',
 	);
 
 	return {
@@ -103,7 +103,7 @@ export function attachmentQueries(database: Database) {
 					   SELECT DISTINCT a.tenant, u.atid
 					   FROM placement p CROSS JOIN folder f USING (fid) CROSS JOIN account a USING (aid) CROSS JOIN attachment_use u
 					   WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? AND u.mid = p.mid
-					 ) w WHERE NOT EXISTS (SELECT 1 FROM attachment_copy c CROSS JOIN bundle b USING (bid) WHERE c.atid = w.atid AND b.sealed = 1)
+					 ) w WHERE NOT EXISTS (SELECT 1 FROM attachment_copy c CROSS JOIN bundle b USING (bid) WHERE c.atid = w.atid AND b.sealed = 1 AND b.missing = 0)
 					 GROUP BY w.tenant`,
 				)
 				.rows(now);

@@ -147,6 +147,8 @@ export function openCatalog(place: Place): Catalog {
 
 		begin() {
 			database.exec('BEGIN IMMEDIATE');
+			// What was not there when an older pack looked may be there again.
+			database.exec('UPDATE bundle SET missing = 0 WHERE missing = 1');
 			open = true;
 			applier = null;
 		},

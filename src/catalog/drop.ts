@@ -21,12 +21,13 @@ export function dropBundle(database: Database, id: BundleId): void {
 function refuseLoss(database: Database, id: BundleId, bid: number): void {
 	const count = (sql: string): number => Number(database.prepare(sql).row(bid)?.[0] ?? 0);
 	const lost = count(
-		`SELECT count(*) FROM copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM copy o WHERE o.mid = c.mid AND o.bid <> c.bid)
+		`SELECT count(*) FROM copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM copy o CROSS JOIN bundle b USING (bid) WHERE o.mid = c.mid AND o.bid <> c.bid AND b.missing = 0)
 		 AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)`,
 	);
 	if (lost > 0) throw new Error(`dropping bundle ${id} would lose ${lost} messages that are still placed`);
 	const needed = count(
-		`SELECT count(*) FROM attachment_copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM attachment_copy o WHERE o.atid = c.atid AND o.bid <> c.bid)
+		`SELECT count(*) FROM attachment_copy c WHERE c.bid = ? AND NOT EXISTS (
+		   SELECT 1 FROM attachment_copy o CROSS JOIN bundle b USING (bid) WHERE o.atid = c.atid AND o.bid <> c.bid AND b.missing = 0)
 		 AND EXISTS (SELECT 1 FROM attachment_use u CROSS JOIN placement p WHERE u.atid = c.atid AND u.bid <> c.bid AND p.mid = u.mid)`,
 	);
 	if (needed > 0) throw new Error(`dropping bundle ${id} would lose ${needed} attachments of messages that are still placed`);

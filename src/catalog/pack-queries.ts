@@ -79,17 +79,17 @@ const PLACED_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING 
 
 /** A volatile copy counts only while no sealed bundle and no later volatile one has the message, and some placement needs it. */
 const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND (b.sealed = 1 OR o.bid > c.bid))`;
+	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid))`;
 
 /** What a pack asks of the catalog. */
 export function packQueries(database: Database) {
 	const attachments = attachmentQueries(database);
 	const findCopies = database.prepare(
 		`SELECT b.id, b.sealed, c.offset, c.length, c.codec, m.size, c.recipe, s.parts
-		 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) LEFT JOIN copy_parts s USING (mid, bid) WHERE m.id = ? ORDER BY b.sealed DESC, c.bid DESC`,
+		 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) LEFT JOIN copy_parts s USING (mid, bid) WHERE m.id = ? ORDER BY b.missing, b.sealed DESC, c.bid DESC`,
 	);
 	const hasTenantCopy = database.prepare(
-		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.tenant = ? LIMIT 1',
+		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.missing = 0 AND b.tenant = ? LIMIT 1',
 	);
 	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
 	const findMessage = database.prepare('SELECT size, message_id, headers FROM message WHERE id = ?');
@@ -181,7 +181,7 @@ export function packQueries(database: Database) {
 			const rows = database
 				.prepare(
 					`SELECT a.tenant, min(p.due), sum(CASE
-					   WHEN EXISTS (SELECT 1 FROM copy c JOIN bundle b USING (bid) WHERE c.mid = p.mid AND b.sealed = 1 AND b.tenant = a.tenant) THEN 0
+					   WHEN EXISTS (SELECT 1 FROM copy c JOIN bundle b USING (bid) WHERE c.mid = p.mid AND b.sealed = 1 AND b.missing = 0 AND b.tenant = a.tenant) THEN 0
 					   ELSE (SELECT min(c.length) FROM copy c WHERE c.mid = p.mid) END)
 					 FROM placement p JOIN folder f USING (fid) JOIN account a USING (aid)
 					 WHERE p.sealed = 0 AND p.due IS NOT NULL AND p.due <= ? GROUP BY a.tenant`,
@@ -221,6 +221,12 @@ export function packQueries(database: Database) {
 
 		isSealedFor(id: MessageId, tenant: Tenant): boolean {
 			return hasTenantCopy.row(hashColumn(id), tenant) !== undefined;
+		},
+
+		/** What lies in these bundles does not count as stored until the next transaction begins. */
+		setMissing(bundles: ReadonlySet<BundleId>): void {
+			const miss = database.prepare('UPDATE bundle SET missing = 1 WHERE id = ?');
+			for (const id of bundles) miss.run(hashColumn(id));
 		},
 
 		isPlacedIn(id: MessageId, account: AccountName): boolean {

@@ -227,6 +227,20 @@ export function readQueries(database: Database) {
 			};
 		},
 
+		/** Placed messages of which no copy has all that it needs, and one of them; nothing is said of the bytes. */
+		incompleteMessages(): { readonly count: number; readonly first: MessageId } | null {
+			const row = database
+				.prepare(
+					`SELECT count(*), min(m.id) FROM message m WHERE EXISTS (SELECT 1 FROM placement p WHERE p.mid = m.mid)
+					 AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.mid = m.mid AND NOT EXISTS (
+					   SELECT 1 FROM attachment_use u WHERE u.mid = c.mid AND u.bid = c.bid
+					   AND NOT EXISTS (SELECT 1 FROM attachment_copy a WHERE a.atid = u.atid)))`,
+				)
+				.row();
+			const count = Number(row?.[0] ?? 0);
+			return count === 0 ? null : { count, first: hashOf(row?.[1]) as MessageId };
+		},
+
 		/** Ids of all messages that some placement stands for. */
 		*placedIds(): Iterable<MessageId> {
 			for (const [id] of database.prepare('SELECT DISTINCT m.id FROM placement JOIN message m USING (mid)').rows())

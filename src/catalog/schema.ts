@@ -9,9 +9,11 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 -- Every snapshot whose bundles must be kept.
 CREATE TABLE snapshot(name TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
 
--- Every bundle that a snapshot names; position is null where the present one does not.
+-- Every bundle that a snapshot names; position is null where the present one does not. missing: its file was not there, whole, when
+-- a pack looked: what lies in it does not count as stored.
 CREATE TABLE bundle(
-  bid INTEGER PRIMARY KEY, id BLOB UNIQUE, sealed INTEGER, size INTEGER, position INTEGER UNIQUE, tenant TEXT, words INTEGER);
+  bid INTEGER PRIMARY KEY, id BLOB UNIQUE, sealed INTEGER, size INTEGER, position INTEGER UNIQUE, tenant TEXT, words INTEGER,
+  missing INTEGER NOT NULL DEFAULT 0);
 
 CREATE TABLE account(aid INTEGER PRIMARY KEY, name TEXT UNIQUE, tenant TEXT, source TEXT, layout TEXT, bid INTEGER, signature TEXT);
 

@@ -12,7 +12,7 @@ export const COMMANDS: readonly Entry[] = [
 	{ name: 'plan', summary: 'show what pack would seal, and why', load: () => import('./commands/plan.ts') },
 	{ name: 'status', summary: 'show the archive at a glance', load: () => import('./commands/status.ts') },
 	{ name: 'ls', summary: 'list accounts, messages, attachments, bundles and more', load: () => import('./commands/ls.ts') },
-	{ name: 'search', summary: 'find messages by their headers', load: () => import('./commands/search.ts') },
+	{ name: 'search', summary: 'find messages by headers and names of files', load: () => import('./commands/search.ts') },
 	{
 		name: 'extract',
 		summary: 'write exact messages, or files attached to them',

@@ -50,7 +50,7 @@ function severalParts(parts: readonly ExtractedPart[], pattern: string): Mailsea
 	return new MailsealError(
 		'usage',
 		`Cannot write ${parts.length} attachments "${pattern}" to standard output: it takes one (they are ${shown})`,
-		{ hint: 'name a folder with -o DIR, or give more of the name' },
+		{ hint: 'name a folder with -o DIR, give more of the name, or give the place of one, such as part-2' },
 	);
 }
 

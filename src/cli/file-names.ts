@@ -10,7 +10,7 @@ const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
 /**
  * A name under which a file from a stranger may be written into a folder: the base name, of at most 200 bytes of UTF-8, without
- * characters that file systems, shells and terminals take for something else. Never empty, never hidden.
+ * characters that file systems and terminals take for something else. Never empty, never hidden.
  */
 export function safeFileName(name: string): string {
 	const base = name.split(/[/\\]/).findLast((level) => level !== '') ?? '';

@@ -29,6 +29,12 @@ function* encodeList(list: readonly unknown[]): Generator<string> {
 	yield ']';
 }
 
+/** Seconds to the millisecond: the digits behind are what is left of a subtraction of clocks. */
+function roundSeconds(value: object): object {
+	if (!('seconds' in value) || typeof value.seconds !== 'number') return value;
+	return { ...value, seconds: Math.round(value.seconds * 1000) / 1000 };
+}
+
 function* encodeObject(value: object): Generator<string> {
 	if (!hasRows(value)) return yield encode(value);
 	const { rows, ...rest } = value;
@@ -45,7 +51,7 @@ export function* drawJson(answer: {
 	readonly findings: readonly Finding[];
 }): Generator<string> {
 	yield `{"mailseal":${ENVELOPE},"command":${encode(answer.command)},"result":`;
-	yield* encodeObject(answer.result);
+	yield* encodeObject(roundSeconds(answer.result));
 	yield ',"findings":';
 	yield* encodeList(plainFindings(answer.findings));
 	yield '}\n';

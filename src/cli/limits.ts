@@ -1,5 +1,5 @@
 import type { Call } from './call.ts';
-import { formatCount } from './text.ts';
+import { countOf } from './text.ts';
 
 /** How many rows a terminal gets where no limit is given. */
 export const ROWS_ON_TERMINAL = 1000;
@@ -11,7 +11,7 @@ export function limitOf(call: Call, given: number | undefined): number | undefin
 	return given ?? (call.io.stdout.terminal && !call.json ? ROWS_ON_TERMINAL : undefined);
 }
 
-/** What to tell where a list was cut. */
-export function remarkMore(rows: number): string {
-	return `more than these ${formatCount(rows)} exist; --limit COUNT shows more`;
+/** What to tell where a list of `noun` (in the singular) was cut; it may stand below something else, so it names what it means. */
+export function remarkMore(rows: number, noun: string): string {
+	return `only ${countOf(rows, noun)} ${rows === 1 ? 'is' : 'are'} listed, more exist; --limit COUNT shows more`;
 }

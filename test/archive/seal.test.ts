@@ -97,7 +97,7 @@ async function sealMail(
 		now: settings.now ?? DAY_ZERO + 40 * DAY,
 		findings: [],
 		ingest: { workers, compress: false, attachmentMin: 1, signal: never, findings: [], onRead() {} },
-		onVolatile: ({ incoming }) => volatile.push(incoming.placement.listed.key),
+		onVolatile: (incoming) => volatile.push(incoming.placement.listed.key),
 		onSealed() {},
 		onAbsent: ({ incoming }) => absent.push(incoming.placement.listed.key),
 		judge: ({ word }) => (settings.judge === undefined ? word : settings.judge(word)),

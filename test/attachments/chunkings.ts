@@ -15,5 +15,6 @@ export function* inChunks(bytes: Uint8Array, sizes: readonly number[]): Iterable
 export const CHUNKINGS: readonly (readonly [name: string, sizes: readonly number[]])[] = [
 	['whole', [1 << 30]],
 	['in odd chunks', [7, 1, 64, 3, 129, 2, 5]],
+	['the first byte alone', [1, 1 << 30]],
 	['byte by byte', [1]],
 ];

@@ -50,6 +50,18 @@ describe('hostile mail takes linear time', () => {
 			500,
 			null,
 		],
+		[
+			'spaces in a boundary parameter',
+			(count) => `Content-Type: multipart/mixed; boundary="a${' '.repeat(count)}b"\n\nbody`,
+			400_000,
+			null,
+		],
+		[
+			'spaces behind a boundary parameter',
+			(count) => `Content-Type: multipart/mixed; boundary="a${' '.repeat(count)}"\n\nbody`,
+			400_000,
+			null,
+		],
 		['a header of 50 MB', (count) => `X: ${'y'.repeat(count)}\n\nbody`, 25_000_000, 'mime-header-too-large'],
 		['a header of 50 MB of lines', (count) => 'X: y\n'.repeat(count), 5_000_000, 'mime-header-too-large'],
 		['empty lines above the header', (count) => '\n'.repeat(count), 2_000_000, null],
@@ -128,7 +140,7 @@ describe('a splitter holds little', () => {
 		const large = openSplitter();
 		const chunk = Buffer.alloc(1 << 20, 'x');
 		for (let count = 0; count < 200; count++) large.push(chunk);
-		expect(large.end()).toEqual({ leaves: [], problem: 'mime-header-too-large' });
+		expect(large.end()).toEqual({ leaves: [], messages: [], problem: 'mime-header-too-large' });
 		expect(process.memoryUsage().arrayBuffers - after.arrayBuffers).toBeLessThan(50_000_000);
 	});
 });

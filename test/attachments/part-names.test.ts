@@ -21,6 +21,8 @@ describe('the name of a part', () => {
 		['filename="a \\"b\\" c.pdf"', 'a "b" c.pdf'],
 		['filename=a b (1).pdf; x=y', 'a b (1).pdf'],
 		['(filename=no) filename=(c) a.pdf', '(c) a.pdf'],
+		['x="1" filename=a.pdf', 'a.pdf'],
+		['filename="a.pdf" x="1"', 'a.pdf'],
 		['filename="not closed', 'not closed'],
 		['filename="a.pdf"junk; x=y', 'a.pdf'],
 		['filename=a.pdf; filename=b.pdf', 'a.pdf'],
@@ -91,5 +93,15 @@ describe('the name of a part', () => {
 	it('is cut at 255 characters, never within one', () => {
 		expect(nameFrom(`filename="${'a'.repeat(300)}"`)).toBe('a'.repeat(255));
 		expect(nameFrom(`filename="${'a'.repeat(254)}🎉"`)).toBe('a'.repeat(254));
+	});
+});
+
+describe('a charset of a name', () => {
+	it('is found whatever white space is around it, and is none where it is longer than any', () => {
+		expect(nameIn('Content-Type: a/b; name*=" utf-8 \'\'%E2%82%AC.pdf"')).toBe('€.pdf');
+		const before = process.memoryUsage().heapUsed;
+		for (let length = 1; length < 40; length++) nameIn(`Content-Type: a/b; name*="utf-8${' '.repeat(900_000 + length)}''x"`);
+		globalThis.gc?.();
+		expect(process.memoryUsage().heapUsed - before).toBeLessThan(30_000_000);
 	});
 });

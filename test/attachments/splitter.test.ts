@@ -169,6 +169,26 @@ describe('splitMessage() finds the parts of a multipart', () => {
 describe('splitMessage() opens messages in messages', () => {
 	const inner = 'Content-Type: image/gif\n\nGIF';
 
+	it('and is a part itself, with its name, from its first header to its end', () => {
+		const part = `Content-Type: message/rfc822; name="Original.eml"\nContent-Disposition: attachment\n\n${inner}`;
+		const message = multipart('b', part, '\nlast');
+		const { leaves, messages } = split(message);
+		const facts = { type: 'message/rfc822', name: 'Original.eml', disposition: 'attachment', encoding: '7bit' };
+		expect(messages).toEqual([{ start: message.indexOf(inner), end: message.indexOf(inner) + inner.length, ...facts }]);
+		expect(leaves.map(({ type }) => type)).toEqual([...split(inner).leaves.map(({ type }) => type), 'text/plain']);
+	});
+
+	it('and ends where the multiparts around it go on, each with its own end', () => {
+		const forwarded = (text: string) => `Content-Type: message/rfc822; name=${text}\n\n`;
+		const message = multipart('b', `${forwarded('outer')}${forwarded('within')}Subject: x\n\nbody`, `${forwarded('last')}\ny`);
+		const texts = split(message).messages.map(({ name, start, end }) => [name, message.slice(start, end)]);
+		expect(texts).toEqual([
+			['outer', `${forwarded('within')}Subject: x\n\nbody`],
+			['within', 'Subject: x\n\nbody'],
+			['last', '\ny'],
+		]);
+	});
+
 	it.each(['message/rfc822', 'Message/RFC822; name=x', 'message/global'])('of type %s', (type) => {
 		expect(bodies(multipart('b', `Content-Type: ${type}\n\n${inner}`, '\ntwo'))).toEqual(['image/gif: GIF', 'text/plain: two']);
 	});
@@ -239,6 +259,10 @@ describe('splitMessage() reads headers', () => {
 	});
 });
 
+it.each(['\r\n\n', '\n\n\n', '\r\n\r\n\r\n'])('splitMessage() passes over empty lines at the top, however they come in: %j', (blank) => {
+	expect(bodies(`${blank}${multipart('b', '\none', '\ntwo')}`)).toEqual(['text/plain: one', 'text/plain: two']);
+});
+
 describe('splitMessage() keeps its limits', () => {
 	function nested(depth: number): string {
 		let message = '\nbody';
@@ -248,10 +272,10 @@ describe('splitMessage() keeps its limits', () => {
 
 	it('of 256 multiparts and messages within each other', () => {
 		expect(split(nested(256)).leaves).toHaveLength(1);
-		expect(split(nested(257))).toEqual({ leaves: [], problem: 'mime-too-deep' });
+		expect(split(nested(257))).toEqual({ leaves: [], messages: [], problem: 'mime-too-deep' });
 		const opened = 'Content-Type: message/rfc822\n\n';
 		expect(split(`${opened.repeat(256)}\nbody`).leaves).toHaveLength(1);
-		expect(split(`${opened.repeat(257)}\nbody`)).toEqual({ leaves: [], problem: 'mime-too-deep' });
+		expect(split(`${opened.repeat(257)}\nbody`)).toEqual({ leaves: [], messages: [], problem: 'mime-too-deep' });
 	});
 
 	it('of depth anew in each part', () => {
@@ -261,7 +285,7 @@ describe('splitMessage() keeps its limits', () => {
 
 	it('of 10,000 parts', () => {
 		expect(split(multipart('b', ...Array(10_000).fill('\nx'))).leaves).toHaveLength(10_000);
-		expect(split(multipart('b', ...Array(10_001).fill('\nx')))).toEqual({ leaves: [], problem: 'mime-too-many-parts' });
+		expect(split(multipart('b', ...Array(10_001).fill('\nx')))).toEqual({ leaves: [], messages: [], problem: 'mime-too-many-parts' });
 	});
 
 	it('of 1 MiB for a header block', () => {

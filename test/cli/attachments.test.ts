@@ -55,7 +55,7 @@ describe('ls attachments', () => {
 		expect(out).toBe(`1.2 MB  application/pdf  1,200  50  61 MB  offer.pdf, bad\\x1b[2J\\n.pdf  ${attachment}\n`);
 	});
 
-	it('names the bundles that all of them need on a terminal, below the rows', async () => {
+	it('names the bundles that all of them need on a terminal, below the rows, and tells what the limit cut', async () => {
 		const io = recordIo({ terminal: true, columns: 100 });
 		const { out, err } = await call(['ls', 'attachments', '--account', 'alice'], listed().load, io);
 		expect(out.split('\n')).toEqual([
@@ -68,7 +68,7 @@ describe('ls attachments', () => {
 			'volatile  1.0 MB            1  decade000000',
 			'',
 		]);
-		expect(err).toBe('more than these 1 exist; --limit COUNT shows more\n');
+		expect(err).toBe('only 1 attachment is listed, more exist; --limit COUNT shows more\n');
 	});
 
 	it('shows ten bundles on a terminal, and how many more there are', async () => {
@@ -164,6 +164,24 @@ describe('extract --attachment', () => {
 		const { code, out } = await call(['extract', 'aaaaaaaa', '--attachment', '*', '--json'], load);
 		expect(code).toBe(2);
 		expect(JSON.parse(out).error.text).toContain('Cannot write an attachment to standard output with --json');
+	});
+
+	it('refuses a file in place of the folder, and what lies below one, before it looks for the message', async () => {
+		const file = join(scratch, 'file');
+		writeFileSync(file, 'mine');
+		for (const [output, problem] of [
+			[file, 'it is not a folder'],
+			[join(file, 'sub'), 'it lies below what is not a folder'],
+		] as const) {
+			for (const args of [['--attachment', 'offer.pdf'], []]) {
+				const { code, out, err } = await call(['extract', '-o', output, 'aaaaaaaa', ...args], load);
+				expect({ code, out }).toEqual({ code: 2, out: '' });
+				expect(err).toBe(
+					`mailseal: Cannot write files into "${output}": ${problem}\n  name a folder with -o DIR; each file gets its own name in it\n`,
+				);
+			}
+		}
+		expect(readFileSync(file, 'utf8')).toBe('mine');
 	});
 
 	it('ends with 3 where no attachment has the name', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ListRequest, PackRequest, VerifyRequest } from '../../src/archive/index.ts';
+import type { ListRequest, PackRequest, StatusResult, VerifyRequest } from '../../src/archive/index.ts';
 import { main } from '../../src/cli/main.ts';
 import { type Finding, MailsealError } from '../../src/domain/index.ts';
 import { recordIo } from '../support/recorded-io.ts';
@@ -127,13 +127,50 @@ describe('ls and search', () => {
 		const terminal = recordList(true);
 		const { err } = await call(['ls', 'accounts'], terminal.load, recordIo({ terminal: true }));
 		expect(terminal.requests[0]?.limit).toBe(1000);
-		expect(err).toBe('more than these 0 exist; --limit COUNT shows more\n');
+		expect(err).toBe('only 0 accounts are listed, more exist; --limit COUNT shows more\n');
 		const pipe = recordList(false);
 		await call(['ls', 'accounts'], pipe.load);
 		await call(['ls', 'accounts', '--json'], pipe.load, recordIo({ terminal: true }));
 		await call(['ls', 'accounts', '--limit', '5', '--account', 'a', '--folder', 'B/C', '--at', '3d'], pipe.load);
 		expect(pipe.requests.map(({ limit }) => limit)).toEqual([undefined, undefined, 5]);
 		expect(pipe.requests[2]).toMatchObject({ account: 'a', folder: 'B/C', at: '3d' });
+	});
+
+	it('end with 3 for an account that is not known', async () => {
+		const load = services({
+			async listFolders(_archive, { account }) {
+				throw new MailsealError('not-found', `Cannot find account "${account}"`);
+			},
+		});
+		const { code, out, err } = await call(['ls', 'folders', '--account', 'nobody'], load);
+		expect({ code, out, err }).toEqual({ code: 3, out: '', err: 'mailseal: Cannot find account "nobody"\n' });
+	});
+});
+
+describe('status', () => {
+	const result: StatusResult = {
+		archive: '/a',
+		id: 'ab'.repeat(16),
+		snapshot: { name: snapshot, time: '2026-11-23T02:15:00.000Z' },
+		snapshots: 1,
+		accounts: 1,
+		folders: 2,
+		messages: 3,
+		bytes: 4,
+		sealed: { bundles: 1, bytes: 5 },
+		volatile: { bundles: 0, bytes: 0 },
+		sharedBytes: 0,
+		attachments: { total: 0, bytes: 0, sharedBytes: 0 },
+		next: [],
+	};
+
+	it('ends with 1 where a bundle is missing, and tells it beside the result', async () => {
+		const missing: Finding = { code: 'bundle-missing', severity: 'error', subject: 'c0ffee', text: 'The sealed bundle c0ffee is missing' };
+		const { code, out, err } = await call(['status'], services({ status: async () => ({ result, findings: [missing] }) }));
+		expect(code).toBe(1);
+		expect(err).toBe('error: c0ffee: The sealed bundle c0ffee is missing [bundle-missing]\n');
+		expect(out).toContain('sealed    1 bundle (5 bytes)');
+		expect((await call(['status'], services({ status: async () => ({ result, findings: [] }) }))).code).toBe(0);
 	});
 });
 

@@ -31,6 +31,13 @@ describe('drawJson()', () => {
 		);
 	});
 
+	it('gives seconds to the millisecond, and leaves other numbers and the order of keys alone', () => {
+		const result = { bytes: 0.1 + 0.2, seconds: 0.023444996000000003, dryRun: false };
+		expect([...drawJson({ command: 'restore', result, findings: [] })].join('')).toContain(
+			'"result":{"bytes":0.30000000000000004,"seconds":0.023,"dryRun":false}',
+		);
+	});
+
 	it('gives lists of no rows and results of rows alone', () => {
 		for (const result of [{ rows: [] }, { rows: [1] }, { rows: [], more: false }]) {
 			expect(JSON.parse([...drawJson({ command: 'ls', result, findings: [] })].join('')).result).toEqual(result);

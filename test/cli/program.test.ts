@@ -8,6 +8,7 @@ import {
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
+	renameSync,
 	rmSync,
 	symlinkSync,
 	utimesSync,
@@ -182,9 +183,18 @@ describe('the program', () => {
 		for (const path of paths) expect(existsSync(join(shared, path)), path).toBe(true);
 		expect(run('-a', shared, 'search', 'has:attachment', 'filename:offer').out.match(/ {2}@ {2}/g)).toHaveLength(2);
 		expect(run('-a', shared, 'extract', '<bob@example.com>', '--attachment', 'OFFER*').bytes.equals(file)).toBe(true);
+		expect(run('-a', shared, 'extract', '<bob@example.com>', '--attachment', 'part-1').bytes.equals(file)).toBe(true);
+		expect(run('-a', shared, 'extract', '<bob@example.com>', '--attachment', '')).toMatchObject({ code: 2, out: '' });
+		expect(run('-a', shared, 'extract', '<bob@example.com>', '--attachment', 'x').err).toContain('part-1 "Offer 4711.pdf"');
+		expect(run('-a', shared, 'ls', 'messages', '--account', 'carol')).toMatchObject({ code: 3, out: '' });
 		const into = run('-a', shared, 'extract', '-o', 'offers', '--attachment', '*.pdf', '<alice@example.com>', '<bob@example.com>');
 		const path = join(scratch, 'offers', 'Offer 4711.pdf');
 		expect(into).toMatchObject({ code: 0, out: `${path}\n${path} (there already)\n`, err: '' });
+		for (const path of paths) renameSync(join(shared, path), join(scratch, 'away.zip'));
+		const harmed = run('-a', shared, 'status');
+		expect(harmed).toMatchObject({ code: 1, err: expect.stringMatching(/^error: [0-9a-f]{64}: .* is missing; .* \[bundle-missing\]\n$/) });
+		for (const path of paths) renameSync(join(scratch, 'away.zip'), join(shared, path));
+		expect(run('-a', shared, 'status').code).toBe(0);
 		const again = run('-a', shared, 'pack', '--now', NOW, '--attachment-min', '2KiB', mail);
 		expect(again).toMatchObject({ code: 0, err: expect.stringContaining('stays at 1KiB (not 2KiB)') });
 	});

@@ -49,8 +49,8 @@ export function mailWith(
 			'Content-Transfer-Encoding: base64',
 			`Content-Disposition: attachment; filename="${name}"`,
 			'',
-			...(encoded.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []),
 		);
+		for (let at = 0; at < encoded.length; at += columns) lines.push(encoded.slice(at, at + columns));
 	}
 	return Buffer.from([...lines, '--=_frontier--', ''].join(end));
 }

@@ -7,6 +7,7 @@ import { eachMessage } from '../each-message.ts';
 import { addExamples } from '../examples.ts';
 import { attachmentsToFolder, attachmentToStandardOutput } from '../extract-attachments.ts';
 import { hashFile } from '../file-hash.ts';
+import { refuseNoFolder } from '../output-folder.ts';
 import { placePath } from '../paths.ts';
 import { printable, printablePieces } from '../text.ts';
 
@@ -30,12 +31,15 @@ export function describe(command: Command): void {
 	command
 		.description(
 			'Writes the exact bytes of messages: one to standard output, or any number as <id>.eml files into a folder. Files that ' +
-				'are there already stay. With --attachment, writes files that came with the messages, decoded, under their own names. ' +
+				'are there already stay. With --attachment, writes parts of the messages, such as attached files, decoded, under their own names. ' +
 				'On a terminal, control characters are shown as escapes.',
 		)
 		.argument('<message...>', 'an id (8 digits or more), a <Message-ID> in angle brackets, or account/folder/key')
 		.option('-o, --output <dir>', 'the folder to write files into; made where it is missing')
-		.option('--attachment <name>', 'the attached files of this name instead of the message; in any case, * for any characters')
+		.option(
+			'--attachment <name>',
+			'the attached files of this name instead of the message; in any case, * for any characters, part-2 for the second part',
+		)
 		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)');
 	addExamples(command, [
 		['mailseal extract 5f1d0c3a9b27 > message.eml', 'by the start of its id'],
@@ -53,6 +57,7 @@ export async function run(call: Call): Promise<Answer> {
 	if (output === undefined) refuseStandardOutput(call, attachment !== undefined);
 	const moment = { ...(at === undefined ? {} : { at }), now: call.io.now() };
 	const folder = output === undefined ? null : placePath(output, call.io);
+	if (folder !== null) refuseNoFolder(folder);
 	return await withArchive(call, {
 		work: (archive) => {
 			if (attachment !== undefined) {

@@ -66,7 +66,7 @@ export function describe(command: Command): void {
 	command
 		.description(
 			'Lists what the archive holds. On a terminal at most 1,000 rows with titles, cut to its width; into a file or a pipe all rows in full, without titles. ' +
-				'Attachments are those that are stored apart from their messages, the ones that save most first.',
+				'Attachments are all parts of messages that are stored apart, files and long texts, those that save most first.',
 		)
 		.addArgument(new Argument('<what>', 'what to list').choices(['accounts', 'folders', 'messages', 'attachments', 'bundles', 'snapshots']))
 		.option('--account <name>', 'only this account', accountValue('--account'))
@@ -76,14 +76,14 @@ export function describe(command: Command): void {
 		.addOption(
 			new Option(
 				'--bundles',
-				'of attachments: print the path of every bundle that must be there to read them all, one a line, and no rows',
+				'of attachments: print the path of every bundle that must be there to read them all (not of those with the messages), one a line, and no rows',
 			).conflicts('limit'),
 		);
 	addExamples(command, [
 		['mailseal ls folders --account alice@example.org', 'the folders of an account'],
 		['mailseal ls messages --account alice@example.org --folder INBOX --at 3d', 'an inbox as it was three days ago'],
-		['mailseal ls attachments --limit 20', 'the files whose sharing saves most'],
-		['mailseal ls attachments --account alice@example.org --at 3d --bundles', 'which shared bundles must come back with this mailbox'],
+		['mailseal ls attachments --limit 20', 'the parts whose sharing saves most'],
+		['mailseal ls attachments --account alice@example.org --at 3d --bundles', 'from which bundles its attachments are read'],
 		['mailseal ls snapshots --json', 'every night there is, for a script'],
 	]);
 }
@@ -105,11 +105,24 @@ export async function run(call: Call): Promise<Answer> {
 		now: call.io.now(),
 	};
 	const { cut, ...answer } = await withArchive(call, { work: (archive) => list(archive, request, call.io.stdout) });
-	return cut.more ? { ...answer, remark: remarkMore(cut.rows) } : answer;
+	return cut.more ? { ...answer, remark: remarkMore(cut.rows, what.replace(/s$/, '')) } : answer;
 }
 
 /** Throws `usage` for options that have no meaning for what is listed. */
-function refuseOptions(what: string, { folder, bundles }: LsOptions): void {
+function refuseOptions(what: string, { account, folder, bundles }: LsOptions): void {
+	const narrowed = account === undefined ? `folder "${folder}"` : `account "${account}"`;
+	if (what === 'bundles' && (account ?? folder) !== undefined) {
+		throw new MailsealError('usage', `Cannot list bundles of ${narrowed}: accounts share them`, {
+			hint:
+				'"mailseal ls attachments --account NAME --bundles" names those of its attachments; ' +
+				'its messages lie in sealed bundles of its domain and in volatile ones',
+		});
+	}
+	if (what === 'snapshots' && (account ?? folder) !== undefined) {
+		throw new MailsealError('usage', `Cannot list snapshots of ${narrowed}: each is of all accounts`, {
+			hint: '"mailseal ls folders --account NAME --at SNAPSHOT" shows what one holds of an account',
+		});
+	}
 	if (what === 'attachments' && folder !== undefined) {
 		throw new MailsealError('usage', `Cannot list attachments of folder "${folder}": they are shared (--account narrows them)`);
 	}

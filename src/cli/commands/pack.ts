@@ -46,7 +46,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		.option('--linger <duration>', 'longest wait of quiet mail for a bundle to fill (default: 30d)', durationValue('--linger'))
 		.option(
 			'--attachment-min <size>',
-			`for a new archive: store attached files of at least this size apart, each once (default: ${formatExactSize(defaultAttachmentMin)})`,
+			`for a new archive: store parts of messages of at least this size apart, each once (default: ${formatExactSize(defaultAttachmentMin)})`,
 			attachmentMinValue('--attachment-min'),
 		)
 		.option('--no-compress', 'store messages as they are')

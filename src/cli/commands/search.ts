@@ -42,5 +42,5 @@ export async function run(call: Call): Promise<Answer> {
 			}),
 	});
 	const answer = { result, findings, lines: drawFound(result.rows, call.io.stdout) };
-	return result.more ? { ...answer, remark: remarkMore(result.rows.length) } : answer;
+	return result.more ? { ...answer, remark: remarkMore(result.rows.length, 'message') } : answer;
 }
