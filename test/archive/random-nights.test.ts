@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildCatalog } from '../../src/archive/current-catalog.ts';
@@ -17,8 +17,10 @@ import { type Dice, openDice, openRandomLife, type RandomLife } from '../support
 import { compareTreeStates, type FolderState, readTreeState } from '../support/tree-state.ts';
 
 /** Lives that are tried, each of its own seed from 1 on. */
-const LIVES = Number(process.env.RANDOM_NIGHTS ?? propertyRuns(8).numRuns);
+const LIVES = Number(process.env.RANDOM_NIGHTS ?? propertyRuns(12).numRuns);
 const CATALOG = 'catalog.sqlite';
+/** Bytes. */
+const ATTACHMENT_MIN = 100;
 
 /** An archive, the mail store that it is packed from, and what has happened to both so far. */
 interface Course {
@@ -34,8 +36,8 @@ interface Course {
 	readonly trees: Map<string, Map<string, FolderState>>;
 	/** The catalog of each night, oldest first. */
 	readonly catalogs: Buffer[];
-	/** Bundles that were not there while a pack ran: what they have may be sealed again. */
-	readonly wereAway: Set<BundleId>;
+	/** Bundles sealed while another was not there: what that one has may have been sealed again. */
+	readonly sealedWhileAway: Set<BundleId>;
 }
 
 function openCourse(seed: number): Course {
@@ -46,25 +48,25 @@ function openCourse(seed: number): Course {
 	const life = openRandomLife(join(place, 'store'), { dice, note: (event) => diary.push(event) });
 	const target = dice.pick([1500, 3000, 8000, 20_000]);
 	const bundles = { target, max: target * dice.pick([1.1, 1.5, 3]), linger: dice.pick([0, 1, 3, 10]) * DAY, compress: dice.happens(70) };
-	const policy = { quietPeriod: dice.pick([1, 3, 6]) * DAY, unreadPeriod: dice.pick([2, 8]) * DAY, never: ['Trash'] };
+	const policy = { quietPeriod: dice.pick([1, 3, 6, 120]) * DAY, unreadPeriod: dice.pick([2, 8, 120]) * DAY, never: ['Trash'] };
 	const course: Course = {
-		...{ dice, place, dir, life, diary, now: DAY_ZERO, trees: new Map(), catalogs: [], wereAway: new Set() },
+		...{ dice, place, dir, life, diary, now: DAY_ZERO, trees: new Map(), catalogs: [], sealedWhileAway: new Set() },
 		pack: (hooks = {}) =>
 			packOnce(dir, life.store.spec, {
 				...{ bundles, policy, hooks, now: course.now, rescan: dice.happens(5) },
 				allowMassRemoval: true,
-				attachmentMin: 100,
+				attachmentMin: ATTACHMENT_MIN,
 			}),
 	};
 	return course;
 }
 
-/** What may happen to the catalog of an archive between two packs, and to the archive that then has to do without it. */
-const MISHAPS: Readonly<Record<string, (course: Course) => void | Promise<unknown>>> = {
-	'the catalog is removed': ({ dir }) => rmSync(join(dir, CATALOG)),
+/** What may happen to an archive between two packs, but for its bundles. */
+const MISHAPS: Readonly<Record<string, (course: Course) => Promise<unknown>>> = {
+	'the catalog is removed': async ({ dir }) => rmSync(join(dir, CATALOG)),
 	'the catalog is built anew': ({ dir }) => reindexNow(dir),
-	'the catalog of the night before is put back': (course) => putBack(course, course.catalogs.at(-2)),
-	'an old catalog is put back': (course) => putBack(course, course.dice.pick(course.catalogs)),
+	'the catalog of the night before is put back': async (course) => putBack(course, course.catalogs.at(-2)),
+	'an old catalog is put back': async (course) => putBack(course, course.dice.pick(course.catalogs)),
 	async 'the newest snapshot is lost, and the catalog built anew'({ dir, trees, catalogs }) {
 		const names = snapshotNames(dir);
 		const newest = names.at(-1);
@@ -73,6 +75,11 @@ const MISHAPS: Readonly<Record<string, (course: Course) => void | Promise<unknow
 		trees.delete(newest);
 		catalogs.pop();
 		await reindexNow(dir);
+	},
+	async 'other sizes of files are stored apart, so that a message comes in more than one form'({ dir, dice }) {
+		const path = join(dir, 'mailseal.json');
+		const head = JSON.parse(readFileSync(path, 'utf8')) as object;
+		writeFileSync(path, `${JSON.stringify({ ...head, attachmentMin: dice.pick([ATTACHMENT_MIN, 700, 1_000_000]) })}\n`);
 	},
 };
 
@@ -136,30 +143,55 @@ async function codeOf(work: Promise<unknown>): Promise<string | null> {
 	}
 }
 
+type Harm = 'missing' | 'of one wrong byte' | 'zeroed in part';
+
 /** Packs while a bundle is missing or damaged, and puts it back as it was; a pack that refused is run again. */
 async function packWithHarm(course: Course): Promise<void> {
-	const { dice, dir, place, diary } = course;
+	const { dice, dir, diary, life } = course;
 	const { kind, id } = dice.pick(newestOf(dir).bundles);
 	const path = bundlePath(dir, kind, id);
-	const kept = join(place, 'kept.zip');
-	copyFileSync(path, kept);
-	const harm = dice.pick(['missing', 'of one wrong byte', 'zeroed in part']);
-	const bytes = readFileSync(path);
+	const whole = readFileSync(path);
+	const harm = dice.pick<Harm>(['missing', 'missing', 'missing', 'of one wrong byte', 'zeroed in part']);
 	rmSync(path);
-	if (harm === 'missing') course.wereAway.add(id);
-	else {
-		const at = dice.below(bytes.length);
-		if (harm === 'zeroed in part') bytes.fill(0, at, at + 400);
-		else bytes[at] = Number(bytes[at]) ^ 0x55;
-		writeFileSync(path, bytes);
-	}
+	if (harm !== 'missing') writeFileSync(path, damaged(whole, { harm, at: dice.below(whole.length) }));
+	// Mail that it has may come again now.
+	for (let mail = 0; mail < 6; mail++) life.deliver(course.now);
+	const before = new Set(sealedBundles(dir));
 	const code = await codeOf(course.pack());
 	diary.push(`a pack while the ${kind} bundle ${id} is ${harm}: ${code ?? 'goes through'}`);
 	expect([null, 'archive-damaged', 'not-found']).toContain(code);
 	rmSync(path, { force: true });
-	copyFileSync(kept, path);
-	chmodSync(path, 0o400);
-	if (code !== null) await packWell(course);
+	writeFileSync(path, whole, { mode: 0o400 });
+	if (code !== null) return packWell(course);
+	if (harm !== 'missing') return;
+	for (const sealed of sealedBundles(dir)) if (!before.has(sealed)) course.sealedWhileAway.add(sealed);
+	const present = (await listedBundles(dir)).filter(({ ref }) => ref.id !== id);
+	expect(lostMessages(present, arrivedTonight(course)), 'what came tonight needs nothing of the missing bundle').toEqual([]);
+}
+
+function damaged(whole: Buffer, { harm, at }: { readonly harm: Exclude<Harm, 'missing'>; readonly at: number }): Buffer {
+	const bytes = Buffer.from(whole);
+	if (harm === 'zeroed in part') bytes.subarray(at, at + 400).fill(0);
+	else bytes.writeUInt8(bytes.readUInt8(at) ^ 0x55, at);
+	return bytes;
+}
+
+/** Messages under names that the newest tree before tonight did not have. */
+function arrivedTonight({ trees, life }: Course): string[] {
+	const before = messagesOf([...trees.values()].at(-1) ?? new Map());
+	return [...messagesOf(readTreeState(life.store.root))].flatMap(([place, id]) => (before.has(place) ? [] : [id]));
+}
+
+/** Ids of messages by folder and key. */
+function messagesOf(tree: ReadonlyMap<string, FolderState>): Map<string, string> {
+	const ids = new Map<string, string>();
+	for (const [folder, { messages }] of tree)
+		for (const [path, { sha256 }] of messages) ids.set(`${folder} ${path.replace(/^(cur|new)\/|:2,.*$/g, '')}`, sha256);
+	return ids;
+}
+
+function sealedBundles(dir: string): BundleId[] {
+	return newestOf(dir).bundles.flatMap(({ kind, id }) => (kind === 'sealed' ? [id] : []));
 }
 
 async function packWell(course: Course): Promise<void> {
@@ -179,14 +211,19 @@ async function spendNight(course: Course, night: number): Promise<void> {
 	if (night > 0 && dice.happens(33)) await meetMishap(course);
 	if (night > 0 && dice.happens(20)) await packCutOff(course);
 	else if (dice.happens(20)) await packWithoutCatalog(course);
-	if (night > 1 && dice.happens(15)) await packWithHarm(course);
+	if (night > 1 && dice.happens(25)) await packWithHarm(course);
 	else await packWell(course);
 	const tree = readTreeState(life.store.root);
 	course.trees.set(newestSnapshot(dir)?.name ?? '', tree);
+	const listed = await listedBundles(dir);
 	const flaws = [
 		...(await verifyOnce(dir)).findings.map(({ code, text }) => `verify: ${code}: ${text}`),
 		...(await flawsOfRestore(course)),
-		...flawsOfBundles(await listedBundles(dir), { tree, wereAway: course.wereAway }),
+		...lostMessages(listed, [...messagesOf(tree).values()]),
+		...flawsOfSealed(
+			listed.filter(({ ref }) => ref.kind === 'sealed'),
+			course.sealedWhileAway,
+		),
 		...(await flawsOfCatalog(dir)),
 	];
 	expect(flaws).toEqual([]);
@@ -202,27 +239,22 @@ async function flawsOfRestore({ dir, place, trees }: Course, at = snapshotNames(
 	return [...findings.map(({ text }) => text), ...differences].map((flaw) => `restore ${at}: ${flaw}`);
 }
 
-/** Whether the bundles by themselves have every message of the tree, and seal nothing twice. */
-function flawsOfBundles(
-	listed: readonly ListedBundle[],
-	{ tree, wereAway }: { readonly tree: ReadonlyMap<string, FolderState>; readonly wereAway: ReadonlySet<BundleId> },
-): string[] {
+/** Which of these messages the bundles do not have by themselves, complete. */
+function lostMessages(listed: readonly ListedBundle[], ids: readonly string[]): string[] {
 	const stored = new Set(listed.flatMap(({ lines }) => attachmentsIn(lines)).map(({ id }) => id));
-	const complete = new Set(
-		listed.flatMap(({ lines }) => messagesIn(lines)).flatMap((line) => (needs(line).every((id) => stored.has(id)) ? [line.id] : [])),
-	);
-	const inTree = [...tree.values()].flatMap(({ messages }) => [...messages.values()].map(({ sha256 }) => sha256));
-	const lost = inTree
-		.filter((id) => !complete.has(id as MessageLine['id']))
-		.map((id) => `no bundles have message ${id} with all its attachments`);
+	const complete = new Set<string>();
+	for (const line of listed.flatMap(({ lines }) => messagesIn(lines))) if (needs(line).every((id) => stored.has(id))) complete.add(line.id);
+	return ids.filter((id) => !complete.has(id)).map((id) => `no bundles have message ${id} with all its attachments`);
+}
 
+/** Whether each attachment is sealed once, and sealed for each sealed message that needs it. */
+function flawsOfSealed(sealed: readonly ListedBundle[], whileAway: ReadonlySet<BundleId>): string[] {
 	const flaws: string[] = [];
 	const sealedIn = new Map<AttachmentId, BundleId>();
-	const sealed = listed.filter(({ ref }) => ref.kind === 'sealed');
 	for (const { ref, lines } of sealed) {
 		for (const { id } of attachmentsIn(lines)) {
 			const other = sealedIn.get(id);
-			if (other !== undefined && !wereAway.has(other)) flaws.push(`attachment ${id} is sealed in ${other} and again in ${ref.id}`);
+			if (other !== undefined && !whileAway.has(ref.id)) flaws.push(`attachment ${id} is sealed in ${other} and again in ${ref.id}`);
 			sealedIn.set(id, ref.id);
 		}
 	}
@@ -230,7 +262,7 @@ function flawsOfBundles(
 		for (const id of messagesIn(lines).flatMap(needs))
 			if (!sealedIn.has(id)) flaws.push(`sealed bundle ${ref.id} needs ${id}, which is not sealed`);
 	}
-	return [...lost, ...flaws];
+	return flaws;
 }
 
 function needs({ attachments }: MessageLine): AttachmentId[] {

@@ -44,6 +44,8 @@ const EVENTS_OF_A_DAY = 8;
 
 interface Mail {
 	readonly content: Buffer;
+	/** By which a diary tells it from others. */
+	readonly subject: string;
 	readonly at: number;
 }
 
@@ -52,7 +54,7 @@ export interface RandomLife {
 	readonly store: MailStore;
 	/** One day's events; `now` is its evening, milliseconds since 1970. */
 	liveOneDay(now: number): void;
-	/** A message that nobody has read yet comes into some INBOX. */
+	/** A message comes into some INBOX, unread, perhaps one that was there before. */
 	deliver(now: number): void;
 }
 
@@ -75,7 +77,7 @@ export function openRandomLife(root: string, { dice, note }: { readonly dice: Di
 		store.put(place, mail);
 		known.set(key, mail);
 		places.set(key, place);
-		note(`put ${place}`);
+		note(`put ${mail.subject} into ${place}`);
 	}
 
 	function rename(from: string, to: { readonly key: string; readonly place: string }): void {
@@ -97,11 +99,11 @@ export function openRandomLife(root: string, { dice, note }: { readonly dice: Di
 	/** Mail of the past comes too, and is sealed at once. */
 	function receive(now: number): void {
 		const key = newKey();
-		put(key, placeOf(key), { content: dice.pick(contents), at: now - dice.pick([0, 0, 1, 5, 100]) * DAY });
+		put(key, placeOf(key), { ...dice.pick(contents), at: now - dice.pick([0, 0, 1, 5, 100]) * DAY });
 	}
 
 	function receiveInEveryAccount(now: number): void {
-		const mail = { content: dice.pick(contents), at: now - dice.pick([0, 10]) * DAY };
+		const mail = { ...dice.pick(contents), at: now - dice.pick([0, 10]) * DAY };
 		for (const account of ACCOUNTS) {
 			const key = newKey();
 			put(key, placeOf(key, { account }), mail);
@@ -114,14 +116,20 @@ export function openRandomLife(root: string, { dice, note }: { readonly dice: Di
 		if (mail !== undefined && !places.has(key)) put(key, placeOf(key, { folder: 'INBOX' }), mail);
 	}
 
-	function remove(): void {
-		const key = pickKey();
+	function removeKey(key: string): void {
 		const place = places.get(key);
 		if (place === undefined) return;
 		store.remove(place);
 		places.delete(key);
 		note(`remove ${place}`);
 	}
+
+	function removeEverywhere(): void {
+		const subject = known.get(pickKey())?.subject;
+		for (const key of [...places.keys()]) if (known.get(key)?.subject === subject) removeKey(key);
+	}
+
+	const remove = (): void => removeKey(pickKey());
 
 	/** To any folder of any account, under its name or a new one. */
 	function move(): void {
@@ -161,8 +169,8 @@ export function openRandomLife(root: string, { dice, note }: { readonly dice: Di
 	/** As often as each stands here. */
 	const events: readonly ((now: number) => void)[] = [
 		...[receive, receive, receive, receive, receive, receive, receive, receive, receive, receive],
-		...[remove, remove, remove, remove],
-		...[move, move, move, comeBack, comeBack, changeState, changeState],
+		...[remove, remove, remove, remove, removeEverywhere, removeEverywhere],
+		...[move, move, move, comeBack, comeBack, comeBack, changeState, changeState],
 		...[receiveInEveryAccount, removeFolder, subscribe],
 	];
 
@@ -175,14 +183,14 @@ export function openRandomLife(root: string, { dice, note }: { readonly dice: Di
 		},
 		deliver(now) {
 			const key = newKey();
-			put(key, `${dice.pick(ACCOUNTS)}/INBOX/${key}`, { content: dice.pick(contents), at: now });
+			put(key, `${dice.pick(ACCOUNTS)}/INBOX/${key}`, { ...dice.pick(contents), at: now });
 		},
 	};
 }
 
 /** Messages with up to three files of a small stock, so that the same file comes in many of them, and in more than one form of base64. */
-function makeContents(dice: Dice): readonly Buffer[] {
-	const stock = Array.from({ length: 3 + dice.below(6) }, (_, index) =>
+function makeContents(dice: Dice): readonly Omit<Mail, 'at'>[] {
+	const stock = Array.from({ length: 3 + dice.below(dice.pick([6, 25])) }, (_, index) =>
 		dice.happens(30)
 			? Buffer.from(`line ${index} of a text that compresses\n`.repeat(3 + dice.below(60)))
 			: fileBytes(`file ${index}`, 20 + dice.below(dice.pick([200, 1500, 5000]))),
@@ -193,6 +201,7 @@ function makeContents(dice: Dice): readonly Buffer[] {
 			return { name: dice.happens(80) ? `file-${at}.pdf` : `copy-${index}.pdf`, bytes: stock[at] ?? Buffer.alloc(0) };
 		});
 		const text = 'See the file. '.repeat(1 + dice.below(dice.happens(20) ? 100 : 4));
-		return mailWith(files, { subject: `mail ${index}`, wrapping: wrappingOf(dice.below(8)), text });
+		const subject = `mail ${index}`;
+		return { subject, content: mailWith(files, { subject, wrapping: wrappingOf(dice.below(8)), text }) };
 	});
 }
