@@ -1,15 +1,5 @@
-import type {
-	AccountName,
-	AttachmentId,
-	BundleId,
-	BundleKind,
-	Finding,
-	Flag,
-	FolderName,
-	MessageId,
-	Reason,
-	SnapshotName,
-} from '../domain/index.ts';
+import type { AttachmentBundle, ListedAttachment } from '../catalog/index.ts';
+import type { AccountName, BundleId, BundleKind, Finding, Flag, FolderName, MessageId, Reason, SnapshotName } from '../domain/index.ts';
 
 /** What every use case gives back beside its result. */
 export interface Outcome<Result> {
@@ -112,32 +102,9 @@ export interface MessageRow {
 	readonly files?: number;
 }
 
-export interface AttachmentRow {
-	readonly id: AttachmentId;
-	/** Bytes before compression. */
-	readonly size: number;
-	/** Media type, as the first message says that has it. */
-	readonly type: string;
-	/** File names that messages give it, at most five. */
-	readonly names: readonly string[];
-	/** How many messages and accounts share it, and the bytes that storing it once saves. */
-	readonly messages: number;
-	readonly accounts: number;
-	readonly savedBytes: number;
-	/** The bundle that it is read from. */
-	readonly bundle: BundleId;
-	readonly kind: BundleKind;
-}
-
-/** A bundle that must be there to read attachments. */
-export interface NeededBundle {
-	readonly id: BundleId;
-	readonly kind: BundleKind;
-	readonly size: number;
-	/** Attachments that are read from it, and the bytes that they take in it. */
-	readonly attachments: number;
-	readonly bytes: number;
-}
+/** An attachment as a list shows it, and a bundle that must be there to read some of them. */
+export type AttachmentRow = ListedAttachment;
+export type NeededBundle = AttachmentBundle;
 
 /** Attachments, and all bundles that must be there to read every one of them, also of those beyond the limit. */
 export interface AttachmentListing extends Listing<AttachmentRow> {

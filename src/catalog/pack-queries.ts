@@ -1,7 +1,6 @@
 import {
 	type AccountName,
 	type BundleId,
-	type Codec,
 	type ControlWord,
 	type FolderName,
 	type FolderWord,
@@ -14,22 +13,15 @@ import {
 	type Tenant,
 	type Word,
 } from '../domain/index.ts';
-import { attachmentQueries } from './attachment-queries.ts';
+import { type AttachmentCopy, attachmentQueries } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
 import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
-/** One stored copy of a message. */
-export interface Copy {
-	readonly bundle: BundleId;
-	readonly sealed: boolean;
-	readonly offset: number;
-	readonly length: number;
-	readonly codec: Codec;
-	/** Bytes of the message itself. */
-	readonly size: number;
-	/** Bytes of the recipe before compression; null where the message lies whole. */
+/** One stored copy of a message; `size` is that of the message itself. */
+export interface Copy extends AttachmentCopy {
+	/** Bytes of the recipe with its literal bytes; null for a message that is stored whole. */
 	readonly recipe: number | null;
-	/** As the line of this copy names them. */
+	/** As the message's line in that bundle has them. */
 	readonly attachments: readonly PartFacts[];
 }
 
