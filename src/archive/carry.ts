@@ -59,21 +59,23 @@ export function carryAttachment(id: AttachmentId, request: Pick<CarryRequest, 'd
 export function carriedBytes(dir: string, at: StoredAt, copy: Copy): StoredBytes {
 	const stored = storedBytes(dir, copy);
 	const size = copy.recipe ?? copy.size;
-	const item = stored instanceof Uint8Array ? [decodeItem(stored, { codec: copy.codec, size })] : stored.chunks();
+	// Anew for each try: chunks can be gone through once.
+	const item = (): Iterable<Uint8Array> =>
+		stored instanceof Uint8Array ? [decodeItem(stored, { codec: copy.codec, size })] : stored.chunks();
 	// A large item that is compressed is not ours: it is proved when it is read.
 	if (!(stored instanceof Uint8Array) && copy.codec !== 'none') return stored;
 	const prove = (bytes: Iterable<Uint8Array>): void =>
 		proveBytes(`message ${at.id}`, { right: at.id, found: sha256Of(bytes), bundle: copy.bundle });
 	if (copy.recipe === null) {
-		prove(item);
+		prove(item());
 		return stored;
 	}
 	try {
-		prove(rebuildMessage(item, attachmentReader(dir, at, false)));
+		prove(rebuildMessage(item(), attachmentReader(dir, at, false)));
 	} catch (error) {
 		if (!isDamage(error)) throw error;
 		// A copy of an attachment is damaged: another one may do.
-		prove(rebuildMessage(item, attachmentReader(dir, at, true)));
+		prove(rebuildMessage(item(), attachmentReader(dir, at, true)));
 	}
 	return stored;
 }
@@ -111,7 +113,7 @@ export function damageFinding(message: MessageId | AttachmentId, error: unknown)
 		code: 'message-damaged',
 		severity: 'error',
 		subject: message,
-		text: `Message ${message} stays in its volatile bundle, since it cannot be read there: ${error.message}`,
+		text: `Message ${message} was not taken into another bundle, since no copy of it can be read: ${error.message}`,
 		hint: 'run "mailseal verify", and put the damaged bundle back from a copy of the archive',
 	};
 }

@@ -22,7 +22,9 @@ const HINT = 'run "mailseal reindex": the catalog can always be rebuilt from the
 export async function catalogFindings(archive: Archive, newest: ReadSnapshot | null, request: VerifyRequest): Promise<Finding[]> {
 	const path = join(archive.dir, CATALOG_FILE);
 	// Being written, or cut off while it was: the next command that opens it makes it whole.
-	if ((sizeOf(`${path}-wal`) ?? 0) > 0) return [];
+	if ((sizeOf(`${path}-wal`) ?? 0) > 0) {
+		return request.mode === 'deep' && newest !== null ? deepFindings(archive, { newest, request, catalog: null, damaged: [] }) : [];
+	}
 	let catalog: Catalog | null = null;
 	try {
 		if (existsSync(path)) catalog = openCatalog({ kind: 'copy', path });

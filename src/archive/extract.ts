@@ -75,7 +75,10 @@ export async function extractParts(
 	const parts = [...leaves, ...forwarded]
 		.sort((a, b) => a.start - b.start)
 		.map((leaf, index): NumberedPart => ({ leaf, number: `part-${index + 1}`, name: leaf.name ?? `part-${index + 1}` }));
-	const matching = parts.filter(({ name, number }) => matches(name, options.name) || options.name === number);
+	// A mail of mails within each other would come out as often as it is deep.
+	const isWithin = ({ leaf }: NumberedPart): boolean => forwarded.some(({ start, end }) => start < leaf.start && leaf.end <= end);
+	const named = parts.filter(({ name, number }) => matches(name, options.name) || options.name === number);
+	const matching = options.name.includes('*') ? named.filter((part) => !messages.includes(part.leaf) || !isWithin(part)) : named;
 	if (matching.length === 0) throw noPart(reference, options.name, parts);
 	return matching.map(({ leaf, name }) => ({ message: id, name, type: leaf.type, bytes: decodePart(message, leaf) }));
 }

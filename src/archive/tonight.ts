@@ -90,7 +90,8 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
 	await carryLive(dropped, { dir: archive.dir, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
-	const isGone = (bundle: BundleId): boolean => dropped.has(bundle) || tonight.missing.has(bundle);
+	const isWritten = (bundle: BundleId): boolean => writer.written.some((ref) => ref.id === bundle);
+	const isGone = (bundle: BundleId): boolean => dropped.has(bundle) || (tonight.missing.has(bundle) && !isWritten(bundle));
 	const isAttachmentKept = (id: AttachmentId): boolean =>
 		builder.hasAttachment(id) || catalog.pack.attachmentCopies(id).some((copy) => !isGone(copy.bundle));
 	const isKept = (id: PlacedWord['message']): boolean =>
@@ -106,7 +107,9 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		}
 		const word = judge(arrived);
 		const { known } = arrived.incoming.placement;
-		const isNews = known === null || !sameWord(known, word);
+		const isChange = known === null || !sameWord(known, word);
+		// Only the catalog remembers a word whose bundle is missing: it is said anew.
+		const isNews = isChange || (tonight.missing.size > 0 && catalog.pack.isWordMissing(word));
 		const items: Item[] = isKept(word.message) ? [] : [arrived, ...arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id))];
 		await makeRoom(items);
 		for (const item of items) {
@@ -116,7 +119,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		if (isNews) {
 			builder.addWord(word);
 			if (known === null) tally.added++;
-			else tally.changed++;
+			else if (isChange) tally.changed++;
 		}
 		await flushIfFull();
 		// What is read out of its message again must be written before the message is let go.

@@ -267,7 +267,8 @@ function prepareAll(database: Database) {
 		lastPosition: sql('SELECT max(position) FROM bundle'),
 		setBundle: sql(
 			`INSERT INTO bundle(id, sealed, size, position, tenant, words) VALUES (?, ?, ?, ?, ?, ?)
-			 ON CONFLICT(id) DO UPDATE SET position = excluded.position, tenant = excluded.tenant, words = excluded.words RETURNING bid`,
+			 ON CONFLICT(id) DO UPDATE SET position = excluded.position, tenant = excluded.tenant, words = excluded.words, missing = 0
+			 RETURNING bid`,
 		),
 		findAccount: sql('SELECT aid FROM account WHERE name = ?'),
 		addAccount: sql('INSERT INTO account(name, tenant) VALUES (?, ?)'),

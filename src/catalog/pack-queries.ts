@@ -84,6 +84,10 @@ export function packQueries(database: Database) {
 		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.missing = 0 AND b.tenant = ? LIMIT 1',
 	);
 	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
+	const wordMissing = database.prepare(
+		`SELECT 1 FROM account a JOIN folder f USING (aid) JOIN placement p USING (fid) JOIN bundle b ON b.bid = p.bid
+		 WHERE a.name = ? AND f.name = ? AND p.key = ? AND b.missing = 1`,
+	);
 	const findMessage = database.prepare('SELECT size, message_id, headers FROM message WHERE id = ?');
 	const foldersOf = database.prepare(
 		'SELECT f.fid, f.name, f.facts, f.signature FROM folder f JOIN account a USING (aid) WHERE a.name = ?',
@@ -213,6 +217,11 @@ export function packQueries(database: Database) {
 
 		isSealedFor(id: MessageId, tenant: Tenant): boolean {
 			return hasTenantCopy.row(hashColumn(id), tenant) !== undefined;
+		},
+
+		/** True where the newest word about the placement stands in a bundle that is missing. */
+		isWordMissing({ account, folder, key }: Pick<PlacedWord, 'account' | 'folder' | 'key'>): boolean {
+			return wordMissing.row(account, folder, key) !== undefined;
 		},
 
 		/** What lies in these bundles does not count as stored until the next transaction begins. */

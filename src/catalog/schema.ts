@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 
 /** Raised with every change of the tables; a catalog of another version is rebuilt, never migrated. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 const TABLES = `
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;

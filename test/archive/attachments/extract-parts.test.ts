@@ -80,6 +80,13 @@ test('a mail that was forwarded as a file counts as a file, is found by its name
 	expect(Buffer.from(part?.bytes ?? '').toString()).toBe('Subject: the original\n\nHello');
 });
 
+test('a pattern takes a mail of mails within each other once, and a name takes any of them', async () => {
+	const header = (name: string) => `Content-Type: message/rfc822; name=${name}.eml\n\n`;
+	const archive = await archiveOf(`${header('outer')}${header('middle')}${header('inner')}Subject: x\n\nHello`);
+	expect(await namesOf(archive, '*')).toEqual(['outer.eml', 'part-4']);
+	expect(await namesOf(archive, 'inner.eml')).toEqual(['inner.eml']);
+});
+
 test('where the parts of a message cannot be read, that is said, and not that it has none', async () => {
 	const archive = await archiveOf(`Content-Type: multipart/mixed; boundary=b\n\n${'--b\n\nx\n'.repeat(10_001)}`);
 	await expect(namesOf(archive, 'x')).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('mime-too-many-parts') });

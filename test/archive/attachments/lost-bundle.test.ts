@@ -1,16 +1,18 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sha256Of } from '../../../src/archive/hash.ts';
-import { extract, status } from '../../../src/archive/index.ts';
+import { extract, reindex, status } from '../../../src/archive/index.ts';
 import { snapshotPath } from '../../../src/archive/layout.ts';
 import { readSnapshot, snapshotNames } from '../../../src/archive/snapshots.ts';
 import { encodeSnapshot } from '../../../src/bundle/index.ts';
-import type { SnapshotName } from '../../../src/domain/index.ts';
-import { archiveAt, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
+import { SILENT, type SnapshotName } from '../../../src/domain/index.ts';
+import { archiveAt, never, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
 import { fileBytes, mailWith } from '../../support/attached-mail.ts';
 import { attachmentsIn, listedBundles, messagesIn } from '../../support/listed-bundles.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
+import { lacks } from '../../support/needs.ts';
 import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
 
 const REPORT = fileBytes('report', 60_000);
@@ -75,6 +77,14 @@ test.each(['attachments', 'messages'] as const)(
 		const to = temporaryFolder();
 		expect((await restoreOnce(archive, to)).findings).toEqual([]);
 		expect(compareTreeStates(readTreeState(store.root), readTreeState(to))).toEqual([]);
+		// Also without the catalog, which alone remembers what stood in the missing bundle.
+		if (!lacks('python3')) {
+			const recovered = spawnSync('python3', [join(archive, 'recover.py'), archive, temporaryFolder()], { encoding: 'utf8' });
+			expect(recovered.stdout).toContain('4 of 4 messages recovered');
+		}
+		rmSync(join(archive, 'catalog.sqlite'));
+		const built = await reindex(archiveAt(archive), { progress: SILENT, signal: never });
+		expect(built.result.messages).toBe(4);
 	},
 );
 

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { reindex } from '../../../src/archive/index.ts';
 import { SILENT } from '../../../src/domain/index.ts';
@@ -77,7 +77,7 @@ test('a file is stored once after a reindex, and after the catalog was compacted
 			rmSync(join(archive, 'catalog.sqlite'));
 			await reindex(archiveAt(archive), { progress: SILENT, signal: never });
 		},
-		(archive: string) => execFileSync('python3', ['-c', VACUUM, join(archive, 'catalog.sqlite')]),
+		(archive: string) => new Database(join(archive, 'catalog.sqlite')).exec('VACUUM').close(),
 	]) {
 		const store = makeMailStore();
 		const archive = archiveFolder();
@@ -91,8 +91,6 @@ test('a file is stored once after a reindex, and after the catalog was compacted
 		expect((await verifyOnce(archive)).findings).toEqual([]);
 	}
 });
-
-const VACUUM = 'import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).execute("VACUUM")';
 
 test('a file is stored once where the first message that had it was deleted, in the same night or before', async () => {
 	for (const nights of [1, 2]) {
