@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildCatalog } from '../../src/archive/current-catalog.ts';
@@ -160,12 +160,15 @@ async function packWithHarm(course: Course): Promise<void> {
 	const code = await codeOf(course.pack());
 	diary.push(`a pack while the ${kind} bundle ${id} is ${harm}: ${code ?? 'goes through'}`);
 	expect([null, 'archive-damaged', 'not-found']).toContain(code);
+	// The same mail makes the same bundle: a pack may have written it again.
+	const isBack = harm === 'missing' && existsSync(path);
+	if (isBack) expect(readFileSync(path).equals(whole)).toBe(true);
 	rmSync(path, { force: true });
 	writeFileSync(path, whole, { mode: 0o400 });
 	if (code !== null) return packWell(course);
 	if (harm !== 'missing') return;
 	for (const sealed of sealedBundles(dir)) if (!before.has(sealed)) course.sealedWhileAway.add(sealed);
-	const present = (await listedBundles(dir)).filter(({ ref }) => ref.id !== id);
+	const present = (await listedBundles(dir)).filter(({ ref }) => isBack || ref.id !== id);
 	expect(lostMessages(present, arrivedTonight(course)), 'what came tonight needs nothing of the missing bundle').toEqual([]);
 }
 
