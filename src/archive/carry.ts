@@ -5,7 +5,7 @@ import type { AttachmentCopy, Catalog, Copy } from '../catalog/index.ts';
 import { type AttachmentId, type AttachmentLine, type Finding, MailsealError, type MessageId, type MessageLine } from '../domain/index.ts';
 import { sha256Of } from './hash.ts';
 import { locate, type StoredAt } from './locate.ts';
-import { attachmentReader, LARGE, readCopy, streamCopy } from './read-stored.ts';
+import { attachmentReader, isDamage, LARGE, readCopy, streamCopy } from './read-stored.ts';
 
 /** A message on its way from one bundle to another, compressed once and for all. */
 export interface Carried {
@@ -100,10 +100,6 @@ function storedBytes(dir: string, copy: Copy | AttachmentCopy): StoredBytes {
 function proveBytes(what: string, { right, found, bundle }: { right: string; found: string; bundle: string }): void {
 	if (found === right) return;
 	throw new MailsealError('archive-damaged', `Cannot carry ${what}: its bytes in bundle ${bundle} have the SHA-256 ${found}`);
-}
-
-function isDamage(error: unknown): error is MailsealError {
-	return error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'not-found');
 }
 
 /** What to say of a message that could not be carried; any other kind of error is thrown on. */

@@ -26,9 +26,7 @@ export function arriveLarge(incoming: Incoming, given: { listed: ListedPlacement
 		request.onRead(whole.length);
 		const minimum = Math.max(request.attachmentMin, Math.ceil(whole.length / MOST_ATTACHMENTS));
 		const apart = takeApartStream(() => large.chunks(), { minimum, check: () => throwIfAborted(request.signal) });
-		if (apart.proved !== null && apart.proved !== whole.id) {
-			throw new MailsealError('io', `Cannot read message "${listed.key}": it changed while it was read`, { retryable: true });
-		}
+		if (apart.proved !== null && apart.proved !== whole.id) throw changed();
 		if (apart.problem !== null) request.findings.push(problemFinding(incoming, apart.problem));
 		const stored = { length: whole.length, crc32: whole.crc32, chunks: () => large.chunks() };
 		const message = {
@@ -77,5 +75,11 @@ function encodeLarge(
 	{ compress }: IngestRequest,
 ): { readonly codec: Codec; readonly stored: StoredBytes } {
 	if (item.length > SMALL) return { codec: 'none', stored: item };
-	return encode(Buffer.concat([...item.chunks()]), { compress });
+	const bytes = Buffer.concat([...item.chunks()]);
+	if (bytes.length !== item.length || crc32(bytes) !== item.crc32) throw changed();
+	return encode(bytes, { compress });
+}
+
+function changed(): MailsealError {
+	return new MailsealError('io', 'Cannot read message: it changed while it was read', { retryable: true });
 }

@@ -58,9 +58,14 @@ export function readMessage(dir: string, at: StoredAt): Iterable<Uint8Array> {
 	});
 }
 
+/** True where an error tells of damaged or missing bytes. */
+export function isDamage(error: unknown): error is MailsealError {
+	return error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'not-found');
+}
+
 /** The error where it tells of damaged or missing bytes; any other is thrown on. */
 function damageIn(error: unknown): MailsealError {
-	if (error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'not-found')) return error;
+	if (isDamage(error)) return error;
 	throw error;
 }
 
