@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
+import { buildChunks, chunksApart } from './chunks.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
@@ -16,7 +17,9 @@ const shared = {
 	loader: { '.py': 'text' },
 	legalComments: 'none',
 	logLevel: 'warning',
+	plugins: [chunksApart],
 };
+await buildChunks('dist');
 await build({
 	...shared,
 	entryPoints: ['src/cli/bin.ts'],

@@ -5,6 +5,8 @@ export type ErrorCode =
 	| 'not-found'
 	| 'busy'
 	| 'source-gone'
+	/** A target that cannot be reached, or did not answer as it should: the network, or the server, is in trouble. */
+	| 'unreachable'
 	| 'mass-removal'
 	| 'no-space'
 	| 'read-only'
@@ -36,7 +38,7 @@ export class MailsealError extends Error {
 	) {
 		super(text, options.cause === undefined ? undefined : { cause: options.cause });
 		this.code = code;
-		this.retryable = options.retryable ?? (code === 'busy' || code === 'source-gone' || code === 'no-space');
+		this.retryable = options.retryable ?? (code === 'busy' || code === 'source-gone' || code === 'unreachable' || code === 'no-space');
 		this.hint = options.hint;
 		this.details = options.details ?? {};
 	}
