@@ -7,13 +7,21 @@ import { readSnapshot, snapshotNames } from './snapshots.ts';
 /** The snapshot that a moment means: itself, or the last one taken at or before it. */
 export function resolveMoment(archive: Archive, at: string, now: number): SnapshotName {
 	const names = snapshotNames(archive.dir);
+	if (names.length === 0) throw noSnapshot(archive);
+	return chooseSnapshot(names, { at, now, place: `"${archive.dir}"` });
+}
+
+/** Which of `names` (oldest first, not empty) a moment means; throws `not-found` where none. `place`: whose snapshots they are, for the text. */
+export function chooseSnapshot(
+	names: readonly SnapshotName[],
+	{ at, now, place }: { readonly at: string; readonly now: number; readonly place: string },
+): SnapshotName {
 	const moment = parseMoment(at, now);
-	const newest = names.at(-1);
-	if (newest === undefined) throw noSnapshot(archive);
+	const newest = names.at(-1) as SnapshotName;
 	if (moment.kind === 'latest') return newest;
 	if (moment.kind === 'snapshot') {
 		if (names.includes(moment.name)) return moment.name;
-		throw new MailsealError('not-found', `Cannot find snapshot ${moment.name} in "${archive.dir}"`, {
+		throw new MailsealError('not-found', `Cannot find snapshot ${moment.name} in ${place}`, {
 			hint: 'see "mailseal ls snapshots"',
 		});
 	}

@@ -1,7 +1,7 @@
 import { type OpenBundle, openBundle, verifyEntries } from '../bundle/index.ts';
 import { type AttachmentLine, type BundleId, MailsealError, type MessageLine } from '../domain/index.ts';
 import { sha256Of } from './hash.ts';
-import { openRange, type RangeFile } from './range.ts';
+import { openRange, type RangeFile, rangePieces } from './range.ts';
 
 /** One thing that is wrong with a bundle. */
 export interface Damage {
@@ -28,12 +28,6 @@ function materialOf({ lines, messages, attachments }: OpenBundle): RecipeMateria
 		return line.type === 'attachment' && place !== undefined ? [{ line, offset: place.offset, length: place.length }] : [];
 	});
 	return { recipes, attachments: apart };
-}
-
-const PIECE = 4 * 1024 * 1024;
-
-function* pieces(range: RangeFile): Iterable<Uint8Array> {
-	for (let offset = 0; offset < range.size; offset += PIECE) yield range.read(offset, Math.min(PIECE, range.size - offset));
 }
 
 /** How closely a bundle is looked at: its hash; its directory and manifest too; every message decoded and compared with its id. */
@@ -66,7 +60,7 @@ export async function checkBundleFile(options: {
 	try {
 		let messages = 0;
 		let material = NOTHING;
-		const found = sha256Of(pieces(range));
+		const found = sha256Of(rangePieces(range));
 		if (found !== id) damages.push({ code: 'hash-mismatch', text: `the bytes of bundle ${id} have the SHA-256 ${found}` });
 		if (found !== id || depth !== 'hash') {
 			try {

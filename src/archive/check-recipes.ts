@@ -17,8 +17,15 @@ const BATCH = 64;
 /** Rebuilds every message that is stored as a recipe, from nothing but the bundles given; one finding for each bundle with messages that cannot be. */
 export async function recipeFindings(
 	bundles: readonly Material[],
-	{ dir, workers, signal }: { readonly dir: string; readonly workers: Workers; readonly signal: AbortSignal },
+	options: {
+		readonly dir: string;
+		readonly workers: Workers;
+		readonly signal: AbortSignal;
+		/** True where some bundles lie at a target: a recipe that lacks attachments here is then left to a check of the target. */
+		readonly lacksSome: boolean;
+	},
 ): Promise<Finding[]> {
+	const { dir, workers, signal, lacksSome } = options;
 	const apart = new Map<AttachmentId, AttachmentCopy[]>();
 	for (const { ref, material } of bundles) {
 		for (const { line, offset, length } of material.attachments) {
@@ -29,7 +36,10 @@ export async function recipeFindings(
 	}
 	const findings: Finding[] = [];
 	for (const { ref, material } of bundles) {
-		const messages = material.recipes.map(({ line, offset, length }): StoredAt => {
+		const recipes = lacksSome
+			? material.recipes.filter(({ line }) => attachmentIds(line.attachments).every((id) => apart.has(id)))
+			: material.recipes;
+		const messages = recipes.map(({ line, offset, length }): StoredAt => {
 			const { id, size, codec, recipe = 0, attachments } = line;
 			return {
 				id,

@@ -1,13 +1,14 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openBundle } from '../bundle/index.ts';
+import type { OpenBundle } from '../bundle/index.ts';
 import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog/index.ts';
 import { type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
 import { type Lock, sizeOf } from '../platform/index.ts';
-import { bundlePath, CATALOG_FILE } from './layout.ts';
+import { CATALOG_FILE } from './layout.ts';
 import { refuseLostSnapshots } from './lost-snapshots.ts';
 import type { Archive } from './open-archive.ts';
-import { openRange } from './range.ts';
+import { openManifests } from './open-manifest.ts';
+import { isDamage } from './read-stored.ts';
 import { newestSnapshot, type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 export interface CatalogRequest {
@@ -69,7 +70,7 @@ async function bringUpToDate(
 	try {
 		if (opened?.usable && newest !== null) {
 			try {
-				if (await catchUp(archive, opened, newest)) return opened;
+				if (await catchUpAll(archive, opened, { newest, signal: request.signal ?? NEVER })) return opened;
 			} catch (error) {
 				if (!catalogDamage(error)) {
 					opened.close();
@@ -144,8 +145,54 @@ function isExact(catalog: Catalog, newest: ReadSnapshot | null): boolean {
 	);
 }
 
-/** Applies what the newest snapshot has beyond the catalog's; false where the one does not continue the other. */
-async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot): Promise<boolean> {
+const NEVER = new AbortController().signal;
+
+/** More nights than this are not followed one by one: by then a rebuild is no slower. */
+const LONGEST_CHAIN = 400;
+
+/** Follows the snapshots from the catalog's to the newest; false where they do not continue it. */
+async function catchUpAll(
+	archive: Archive,
+	catalog: Catalog,
+	{ newest, signal }: { readonly newest: ReadSnapshot; readonly signal: AbortSignal },
+): Promise<boolean> {
+	const chain = chainTo(archive, catalog, newest);
+	if (chain === null) return false;
+	try {
+		for (const next of chain) if (!(await catchUp(archive, catalog, { newest: next, signal }))) return false;
+		return true;
+	} catch (error) {
+		// A bundle that only a night between needed may have been pruned since.
+		if (chain.length > 1 && isDamage(error)) return false;
+		throw error;
+	}
+}
+
+/** The snapshots after the catalog's up to the newest, oldest first; null where they do not lead to it. */
+function chainTo(archive: Archive, catalog: Catalog, newest: ReadSnapshot): ReadSnapshot[] | null {
+	const state = catalog.state();
+	const chain = [newest];
+	for (let first = newest; state !== null && chain.length <= LONGEST_CHAIN; ) {
+		const { parent } = first.snapshot;
+		if (parent === null) return null;
+		if (parent.name === state.name) return parent.sha256 === state.sha256 ? chain : null;
+		try {
+			first = readSnapshot(archive.dir, parent.name);
+		} catch (error) {
+			if (!isDamage(error)) throw error;
+			return null;
+		}
+		chain.unshift(first);
+	}
+	return null;
+}
+
+/** Applies what a snapshot has beyond the catalog's, which is its parent; false where the one does not continue the other. */
+async function catchUp(
+	archive: Archive,
+	catalog: Catalog,
+	{ newest, signal }: { readonly newest: ReadSnapshot; readonly signal: AbortSignal },
+): Promise<boolean> {
 	const listed = newest.snapshot.bundles;
 	const present = new Map(catalog.bundles().map((ref, index) => [ref.id, index]));
 	const firstNew = listed.findIndex((ref) => !present.has(ref.id));
@@ -157,7 +204,10 @@ async function catchUp(archive: Archive, catalog: Catalog, newest: ReadSnapshot)
 	if (!inOrder || added.some((ref) => present.has(ref.id)) || !continues(catalog, newest)) return false;
 	catalog.begin();
 	try {
-		for (const ref of added) await applyBundleFile(archive, catalog, ref);
+		for await (const opened of openManifests(archive, added, signal)) {
+			if (!('bundle' in opened)) throw opened.error;
+			applyOpened(catalog, opened.ref, opened.bundle);
+		}
 		const keep = new Set(listed.map((ref) => ref.id));
 		for (const id of present.keys()) if (!keep.has(id)) catalog.drop(id);
 		catalog.tidy();
@@ -175,14 +225,8 @@ function continues(catalog: Catalog, { snapshot: { parent } }: ReadSnapshot): bo
 	return state?.name === parent?.name && state?.sha256 === parent?.sha256;
 }
 
-async function applyBundleFile(archive: Archive, catalog: Catalog, ref: BundleRef): Promise<void> {
-	const range = openRange(bundlePath(archive.dir, ref.kind, ref.id));
-	try {
-		const { lines, messages, attachments } = await openBundle(range, { localHeaders: false });
-		catalog.apply({ ref, lines, locations: messages, attachmentLocations: attachments }, null);
-	} finally {
-		range.close();
-	}
+function applyOpened(catalog: Catalog, ref: BundleRef, { lines, messages, attachments }: OpenBundle): void {
+	catalog.apply({ ref, lines, locations: messages, attachmentLocations: attachments }, null);
 }
 
 /** Notes the bundles of every older snapshot, so that none of them counts as left over. Returns snapshots that cannot be read. */
@@ -236,14 +280,11 @@ export async function buildCatalog(archive: Archive, request: BuildRequest): Pro
 		if (newest !== null) {
 			catalog.begin();
 			progress.step('index', newest.snapshot.bundles.length);
-			for (const ref of newest.snapshot.bundles) {
+			for await (const opened of openManifests(archive, newest.snapshot.bundles, request.signal ?? NEVER)) {
 				if (request.signal?.aborted === true) throw new MailsealError('interrupted', 'Interrupted: the catalog is as it was before');
-				try {
-					await applyBundleFile(archive, catalog, ref);
-				} catch (error) {
-					if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
-					request.onFinding(bundleFinding(ref, error));
-				}
+				if ('bundle' in opened) applyOpened(catalog, opened.ref, opened.bundle);
+				else if (isDamage(opened.error)) request.onFinding(bundleFinding(opened.ref, opened.error));
+				else throw opened.error;
 				progress.advance(1);
 			}
 			catalog.tidy();

@@ -4,6 +4,7 @@ import { formatSize, isFile, MailsealError, type MessageId, parseMessageRef } fr
 import { catalogAt } from './catalog-at.ts';
 import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
+import { readFetched } from './read-fetched.ts';
 import { readMessage } from './read-stored.ts';
 import type { ExtractedMessage, ExtractedPart } from './results.ts';
 
@@ -11,13 +12,16 @@ import type { ExtractedMessage, ExtractedPart } from './results.ts';
 export async function extract(
 	archive: Archive,
 	reference: string,
-	options: { readonly at?: string; readonly now: number },
+	options: { readonly at?: string; readonly now: number; readonly signal?: AbortSignal },
 ): Promise<ExtractedMessage> {
 	const catalog = await catalogAt(archive, options);
 	try {
 		const id = resolve(catalog, reference);
 		const at = locate(catalog, id);
-		let first: Iterable<Uint8Array> | null = readMessage(archive.dir, at);
+		let first: Iterable<Uint8Array> | null = await readFetched(archive, at, {
+			catalog,
+			signal: options.signal ?? new AbortController().signal,
+		});
 		return {
 			id,
 			size: at.copies[0]?.size ?? 0,
@@ -50,7 +54,7 @@ interface NumberedPart {
 export async function extractParts(
 	archive: Archive,
 	reference: string,
-	options: { readonly name: string; readonly at?: string; readonly now: number },
+	options: { readonly name: string; readonly at?: string; readonly now: number; readonly signal?: AbortSignal },
 ): Promise<ExtractedPart[]> {
 	if (options.name === '')
 		throw new MailsealError('usage', 'Cannot find an attachment without a name', { hint: 'give a file name, or "*" for all' });

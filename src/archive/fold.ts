@@ -3,6 +3,7 @@ import type { BundleId, Finding } from '../domain/index.ts';
 import { type BundleBuilder, type Item, inOrder } from './bundle-builder.ts';
 import { carriedAttachmentBytes, carriedBytes, damageFinding } from './carry.ts';
 import { locate } from './locate.ts';
+import type { Archive } from './open-archive.ts';
 
 /** A volatile bundle of which less than this share is alive is folded into tonight's. */
 const LIVE_SHARE = 0.5;
@@ -36,7 +37,7 @@ function fullSize({ bytes, messages, attachments, words }: Liveness): number {
 export async function carryLive(
 	folded: Set<BundleId>,
 	options: {
-		readonly dir: string;
+		readonly archive: Archive;
 		readonly catalog: Catalog;
 		readonly builder: BundleBuilder;
 		readonly makeRoom: (items: readonly Item[]) => Promise<void>;
@@ -66,15 +67,15 @@ export async function carryLive(
 	}
 }
 
-type Source = { readonly dir: string; readonly catalog: Catalog };
+type Source = { readonly archive: Archive; readonly catalog: Catalog };
 
 /** What would be lost with a bundle; each is read, and proved, when it is opened. */
-function* liveItems(bundle: BundleId, { dir, catalog }: Source): Iterable<{ readonly id: Item['line']['id']; open(): Item }> {
+function* liveItems(bundle: BundleId, { archive, catalog }: Source): Iterable<{ readonly id: Item['line']['id']; open(): Item }> {
 	for (const { line, copy } of catalog.pack.liveMessages(bundle)) {
-		yield { id: line.id, open: () => ({ line, stored: carriedBytes(dir, locate(catalog, line.id), copy) }) };
+		yield { id: line.id, open: () => ({ line, stored: carriedBytes(archive, locate(catalog, line.id), copy) }) };
 	}
 	for (const { line, copy } of catalog.pack.liveAttachments(bundle)) {
-		yield { id: line.id, open: () => ({ line, stored: carriedAttachmentBytes(dir, line.id, copy) }) };
+		yield { id: line.id, open: () => ({ line, stored: carriedAttachmentBytes(archive, line.id, copy) }) };
 	}
 }
 

@@ -1,6 +1,8 @@
 export { extract, extractParts } from './extract.ts';
+export { HEAD_FILE } from './layout.ts';
 export { listAccounts, listAttachments, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
-export { type Archive, ATTACHMENT_MIN, type OpenArchiveOptions, openArchive } from './open-archive.ts';
+export { type Offsite, offsiteOfRecords, type Reach } from './offsite.ts';
+export { type Archive, ATTACHMENT_MIN, archiveIdAt, type OpenArchiveOptions, openArchive } from './open-archive.ts';
 export { pack } from './pack.ts';
 export { plan } from './plan.ts';
 export { reindex } from './reindex.ts';
@@ -35,10 +37,19 @@ export type {
 	RestoreResult,
 	SnapshotRow,
 	StatusResult,
+	TargetStatus,
 	VerifyMode,
 	VerifyResult,
 } from './results.ts';
 export { status } from './status.ts';
+export type { TargetAddress, TargetKeys } from './target/keys.ts';
+export { type OpenTargetOptions, openTarget, type Target } from './target/open-target.ts';
+export { readKeys } from './target/read-keys.ts';
+export { openRemoteArchive, type RemoteArchive, type RemoteArchiveOptions, type Wanted } from './target/remote-archive.ts';
+export { adoptArchive, type RepairRequest, type RepairResult, repair } from './target/repair.ts';
+export { sync } from './target/sync.ts';
+export type { Dropped, Pruned, SyncRequest, SyncResult } from './target/sync-state.ts';
+export { type VerifyTargetRequest, verifyTarget } from './target/verify-target.ts';
 export { runTask, type Task, type TaskResult } from './tasks.ts';
 export { verify } from './verify.ts';
 export { openWorkers, serveTasks, type Workers } from './workers.ts';

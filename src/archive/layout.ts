@@ -5,6 +5,8 @@ import type { BundleId, BundleKind, SnapshotName } from '../domain/index.ts';
 export const HEAD_FILE = 'mailseal.json';
 export const CATALOG_FILE = 'catalog.sqlite';
 export const LOCK_FILE = '.lock';
+/** Items and headers that were fetched from a target; may be deleted. */
+export const CACHE_FOLDER = 'cache';
 
 export function bundleFolder(dir: string, kind: BundleKind): string {
 	return join(dir, 'bundles', kind);

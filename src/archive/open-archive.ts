@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatInstant, MailsealError, systemCode } from '../domain/index.ts';
 import { acquireLock, asMailsealError, type Files, type Lock, listNames, sizeOf } from '../platform/index.ts';
 import { HEAD_FILE, LOCK_FILE } from './layout.ts';
+import { NOTHING_OFFSITE, type Offsite } from './offsite.ts';
 import { README_TEXT, RECOVER_SCRIPT } from './readme.ts';
 
 /** An archive on this machine, opened. Nothing is held open until it is needed. */
@@ -18,9 +19,14 @@ export interface Archive {
 	readonly writable: boolean;
 	/** Told when something takes longer than expected and why. */
 	warn(text: string): void;
+	/** Bundles that need not be here. */
+	readonly offsite: Offsite;
+	/** The file that makes a folder an archive, as it stands. */
+	readHead(): Uint8Array;
 	/** For whoever changes the archive; throws `busy` or `read-only`. */
 	lock(): Lock;
-	close(): void;
+	/** Ends what reading from targets opened. */
+	close(): Promise<void>;
 }
 
 interface Head {
@@ -40,6 +46,8 @@ export interface OpenArchiveOptions {
 	/** For a new archive: parts of at least so many bytes are stored apart. Default: 8 KiB. */
 	readonly attachmentMin?: number;
 	readonly warn?: (text: string) => void;
+	/** Where bundles lie that are not here. Default: all of them are. */
+	readonly offsite?: Offsite;
 }
 
 /** Smaller parts stay inside their messages; docs/benchmarks.md has the table that it follows from. Bytes. */
@@ -59,6 +67,7 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 		create(options);
 	}
 	const head = readHead(path);
+	const offsite = options.offsite ?? NOTHING_OFFSITE;
 	return {
 		dir,
 		id: head.id,
@@ -66,9 +75,17 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 		files,
 		writable: canWrite(dir),
 		warn: options.warn ?? (() => {}),
+		offsite,
+		readHead: () => readFileSync(path),
 		lock: () => acquireLock(join(dir, LOCK_FILE), `the archive "${dir}"`),
-		close() {},
+		close: () => offsite.close(),
 	};
+}
+
+/** Id of the archive in a folder; null where there is none. */
+export function archiveIdAt(dir: string): string | null {
+	const path = join(dir, HEAD_FILE);
+	return sizeOf(path) === null ? null : readHead(path).id;
 }
 
 function canWrite(dir: string): boolean {

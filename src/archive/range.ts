@@ -3,11 +3,29 @@ import { basename } from 'node:path';
 import type { RangeSource } from '../bundle/index.ts';
 import { MailsealError } from '../domain/index.ts';
 import { asMailsealError } from '../platform/index.ts';
+import { sha256Of } from './hash.ts';
 
 /** An open file that is read in ranges. */
 export interface RangeFile extends RangeSource {
 	read(offset: number, length: number): Uint8Array;
 	close(): void;
+}
+
+const PIECE = 4 * 1024 * 1024;
+
+/** All bytes of an open file, in pieces. */
+export function* rangePieces(range: RangeFile): Iterable<Uint8Array> {
+	for (let offset = 0; offset < range.size; offset += PIECE) yield range.read(offset, Math.min(PIECE, range.size - offset));
+}
+
+/** SHA-256 of a file in lower-case hex. */
+export function hashFile(path: string): string {
+	const range = openRange(path);
+	try {
+		return sha256Of(rangePieces(range));
+	} finally {
+		range.close();
+	}
 }
 
 /** Opens a file for reads at any offset; throws `not-found` where it is missing. */

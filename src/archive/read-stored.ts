@@ -2,22 +2,23 @@ import { rebuildMessage } from '../attachments/index.ts';
 import { decodeItem, type StreamedBytes } from '../bundle/index.ts';
 import type { AttachmentCopy, Copy } from '../catalog/index.ts';
 import { type AttachmentId, MailsealError } from '../domain/index.ts';
-import { readRange } from '../platform/index.ts';
 import { sha256Of } from './hash.ts';
-import { bundlePath } from './layout.ts';
+import { openItem, type Place } from './items.ts';
 import type { StoredAt } from './locate.ts';
-import { openRange } from './range.ts';
 
 /** Items above this are read in pieces. Bytes. */
 export const LARGE = 64 * 1024 * 1024;
 
 const PIECE = 1024 * 1024;
 
-type Place = Pick<Copy, 'bundle' | 'sealed' | 'offset' | 'length' | 'codec'>;
-
 /** The stored bytes of a copy, as they lie in its bundle. */
 export function readCopy(dir: string, copy: Place): Uint8Array {
-	return readRange(bundlePath(dir, copy.sealed ? 'sealed' : 'volatile', copy.bundle), copy.offset, copy.length);
+	const item = openItem(dir, copy);
+	try {
+		return item.read(0, copy.length);
+	} finally {
+		item.close();
+	}
 }
 
 /** The stored bytes of a large copy in pieces, for carrying them into another bundle. */
@@ -26,13 +27,11 @@ export function streamCopy(dir: string, copy: Place, crc32: number): StreamedByt
 }
 
 function* pieces(dir: string, copy: Place): Iterable<Uint8Array> {
-	const range = openRange(bundlePath(dir, copy.sealed ? 'sealed' : 'volatile', copy.bundle));
+	const item = openItem(dir, copy);
 	try {
-		for (let done = 0; done < copy.length; done += PIECE) {
-			yield range.read(copy.offset + done, Math.min(PIECE, copy.length - done));
-		}
+		for (let done = 0; done < copy.length; done += PIECE) yield item.read(done, Math.min(PIECE, copy.length - done));
 	} finally {
-		range.close();
+		item.close();
 	}
 }
 

@@ -4,6 +4,7 @@ import { type AccountName, type Finding, type FolderName, MailsealError, type Sn
 import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogAt } from './catalog-at.ts';
+import { type ItemFetcher, openItemFetcher } from './fetch-items.ts';
 import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
 import type { RestoreRequest } from './requests.ts';
@@ -156,12 +157,19 @@ async function restoreAccount(contents: AccountContents, context: Context): Prom
 async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 	const { archive, request, workers, writer, catalog } = context;
 	const jobs = plan.jobs.map((write): RestoreJob => ({ dir: archive.dir, at: locate(catalog, write.message), write }));
+	const fetcher = openItemFetcher(archive, { catalog, signal: request.signal });
 	if (writer.order === 'planned') {
 		const one = openMessageWriter();
 		try {
-			for (const job of jobs) {
-				throwIfAborted(request.signal);
-				take([job], restoreMessages([job], one), context);
+			for (let start = 0; start < jobs.length; start += BATCH) {
+				const batch = jobs.slice(start, start + BATCH);
+				await withFetched(batch, fetcher, async () => {
+					for (const job of batch) {
+						throwIfAborted(request.signal);
+						const done = restoreMessages([job], one);
+						take([job], await onceMore([job], { done, fetcher, again: async () => restoreMessages([job], one) }), context);
+					}
+				});
 			}
 		} finally {
 			one.close();
@@ -172,7 +180,12 @@ async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 	for (let start = 0; start < jobs.length; start += BATCH) {
 		throwIfAborted(request.signal);
 		const batch = jobs.slice(start, start + BATCH);
-		const task = workers.run({ type: 'restore', jobs: batch }).then(({ outcomes }) => take(batch, outcomes, context));
+		const run = async (some: readonly RestoreJob[]): Promise<readonly RestoreOutcome[]> =>
+			(await workers.run({ type: 'restore', jobs: some })).outcomes;
+		const task = withFetched(batch, fetcher, async () => {
+			const done = await run(batch);
+			take(batch, await onceMore(batch, { done, fetcher, again: run }), context);
+		});
 		running.add(task);
 		task.then(
 			() => running.delete(task),
@@ -181,6 +194,42 @@ async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 		if (running.size >= workers.width) await Promise.race(running);
 	}
 	await Promise.all(running);
+}
+
+/** Does `work` while what the messages need lies here. */
+async function withFetched(jobs: readonly RestoreJob[], fetcher: ItemFetcher, work: () => Promise<void>): Promise<void> {
+	const fetched = await fetcher.fetch(jobs.map(({ at }) => at));
+	try {
+		await work();
+	} finally {
+		fetched.release();
+	}
+}
+
+/** Tries what could not be read again, with everything fetched anew and every copy: what was kept, or one copy at a target, may be damaged. */
+async function onceMore(
+	jobs: readonly RestoreJob[],
+	tried: {
+		readonly done: readonly RestoreOutcome[];
+		readonly fetcher: ItemFetcher;
+		readonly again: (jobs: readonly RestoreJob[]) => Promise<readonly RestoreOutcome[]>;
+	},
+): Promise<readonly RestoreOutcome[]> {
+	const { done, fetcher, again } = tried;
+	const failed = jobs.filter((_job, index) => {
+		const outcome = done[index];
+		return outcome?.outcome === 'failed' && (outcome.code === 'archive-damaged' || outcome.code === 'not-found');
+	});
+	const messages = failed.map(({ at }) => at);
+	if (!fetcher.isNeeded(messages)) return done;
+	fetcher.forget(messages);
+	const fetched = await fetcher.fetch(messages, { everyCopy: true });
+	try {
+		const second = new Map((await again(failed)).map((outcome, index) => [failed[index], outcome]));
+		return jobs.map((job, index) => second.get(job) ?? (done[index] as RestoreOutcome));
+	} finally {
+		fetched.release();
+	}
 }
 
 function take(jobs: readonly RestoreJob[], outcomes: readonly RestoreOutcome[], { request, findings, tally }: Context): void {

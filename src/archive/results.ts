@@ -62,8 +62,20 @@ export interface StatusResult {
 	readonly sharedBytes: number;
 	/** Attachments stored apart, their bytes before compression, and the bytes that storing each once saves. */
 	readonly attachments: { readonly total: number; readonly bytes: number; readonly sharedBytes: number };
+	/** Targets that this archive was shipped to, those that were shipped to last first. */
+	readonly targets: readonly TargetStatus[];
 	/** What to do next, as commands or sentences; empty where nothing needs doing. */
 	readonly next: readonly string[];
+}
+
+export interface TargetStatus {
+	readonly target: string;
+	/** When a sync last came to its end, ISO 8601 UTC, and the newest snapshot that lay there then; null where none did. */
+	readonly synced: { readonly time: string; readonly snapshot: SnapshotName } | null;
+	/** Snapshots here that are newer. */
+	readonly behind: number;
+	/** Sealed bundles that lie there and not here. */
+	readonly dropped: { readonly bundles: number; readonly bytes: number };
 }
 
 export interface AccountRow {
@@ -177,6 +189,8 @@ export interface VerifyResult {
 	readonly mode: VerifyMode;
 	readonly snapshots: number;
 	readonly bundles: number;
+	/** Bundles that lie at a target and not here, and were not looked at. */
+	readonly offsite: number;
 	readonly messages: number;
 	readonly bytes: number;
 	/** Ids of bundles and names of snapshots. */

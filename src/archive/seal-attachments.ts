@@ -5,6 +5,7 @@ import { type Item, openBuilder, roomOf } from './bundle-builder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { carryAttachment } from './carry.ts';
 import { attachmentIds } from './locate.ts';
+import type { Archive } from './open-archive.ts';
 import type { BundleSettings } from './requests.ts';
 
 /** An attachment that a message to be sealed needs and that no sealed bundle has yet. */
@@ -93,7 +94,7 @@ export function openPending(): PendingAttachments {
 export function neededAttachments(
 	parts: readonly PartFacts[],
 	from: {
-		readonly dir: string;
+		readonly archive: Archive;
 		readonly catalog: Catalog;
 		readonly arrived: readonly ArrivedAttachment[];
 		readonly has: (id: AttachmentId) => boolean;

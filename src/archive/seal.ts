@@ -4,14 +4,16 @@ import type { Finding, PartFacts, PlacedWord, Policy } from '../domain/index.ts'
 import type { Arrived, Incoming } from './arrive.ts';
 import { type Item, MAX_WORDS, openBuilder } from './bundle-builder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
-import { carry, damageFinding } from './carry.ts';
+import { damageFinding } from './carry.ts';
+import { carryWaiting } from './carry-waiting.ts';
 import type { QuietMail } from './divide.ts';
 import { type Absent, type IngestRequest, ingestAll } from './ingest.ts';
+import type { Archive } from './open-archive.ts';
 import type { BundleSettings } from './requests.ts';
 import { type AttachmentSealer, neededAttachments, openPending } from './seal-attachments.ts';
 
 export interface SealRequest {
-	readonly dir: string;
+	readonly archive: Archive;
 	readonly catalog: Catalog;
 	readonly writer: BundleWriter;
 	readonly attachments: AttachmentSealer;
@@ -119,10 +121,10 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 
 	/** Sees to it that what the message needs is sealed with it; false, with a finding, where it cannot be read. */
 	async function addAttachments(word: PlacedWord, parts: readonly PartFacts[], arrived: Arrived | null): Promise<boolean> {
-		const { attachments, dir } = request;
+		const { attachments, archive } = request;
 		try {
 			const has = (id: NonNullable<PartFacts['id']>): boolean => pending.has(id) || attachments.has(id);
-			for (const needed of neededAttachments(parts, { dir, catalog, arrived: arrived?.attachments ?? [], has })) pending.add(needed);
+			for (const needed of neededAttachments(parts, { archive, catalog, arrived: arrived?.attachments ?? [], has })) pending.add(needed);
 		} catch (error) {
 			request.findings.push(damageFinding(word.message, error));
 			return false;
@@ -146,7 +148,7 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 	for (const { next } of order) {
 		if (next.word !== null) {
 			const there = partsOfSealed(next.word);
-			const carried = there === null ? carry(next.word.message, request) : null;
+			const carried = there === null ? await carryWaiting(next.word.message, { ...request, signal: request.ingest.signal }) : null;
 			const parts = there ?? carried?.line.attachments ?? null;
 			// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.
 			if (parts !== null && (await addAttachments(next.word, parts, null))) await add(next.word, carried, null);

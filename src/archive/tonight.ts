@@ -66,7 +66,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	const attachments = openAttachmentSealer({ catalog, writer, bundles, onNew: () => tally.attachments++ });
 	for (const mail of quiet) {
 		await sealTenant(mail, {
-			dir: archive.dir,
+			archive,
 			catalog,
 			writer,
 			attachments,
@@ -88,7 +88,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	// A night without news leaves every bundle as alive as it was.
 	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
-	await carryLive(dropped, { dir: archive.dir, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
+	await carryLive(dropped, { archive, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
 	const isWritten = (bundle: BundleId): boolean => writer.written.some((ref) => ref.id === bundle);
 	const isGone = (bundle: BundleId): boolean => dropped.has(bundle) || (tonight.missing.has(bundle) && !isWritten(bundle));

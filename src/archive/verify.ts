@@ -1,13 +1,14 @@
-import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../domain/index.ts';
+import type { BundleId, BundleRef, Finding } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogFindings, SNAPSHOT_MISSING } from './check-catalog.ts';
 import { type Material, recipeFindings } from './check-recipes.ts';
+import { checkSnapshots } from './check-snapshots.ts';
+import { isItsTurn } from './its-turn.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { VerifyRequest } from './requests.ts';
 import type { Outcome, VerifyResult } from './results.ts';
-import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 import type { Workers } from './workers.ts';
 
 /** Looks at the archive and says what is wrong with it; changes nothing. */
@@ -23,6 +24,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 
 	let messages = 0;
 	let bytes = 0;
+	const offsite = new Set<BundleId>();
 	function report(ref: BundleRef, code: string, text: string): void {
 		const gone = code === 'bundle-missing';
 		(gone ? missing : damaged).add(ref.id);
@@ -31,11 +33,13 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 			severity: 'error',
 			subject: ref.id,
 			text: gone ? `The ${ref.kind} bundle ${ref.id} is missing` : `The ${ref.kind} bundle ${ref.id} is damaged: ${text} (${code})`,
-			hint: 'put the bundle back from a copy of the archive',
+			hint: 'put the bundle back with "mailseal repair --from TARGET"',
 		});
 	}
 
-	const turn = [...bundles.values()].filter((ref) => request.mode !== 'sample' || isItsTurn(ref.id, request));
+	const turn = [...bundles.values()].filter(
+		(ref) => request.mode !== 'sample' || isItsTurn(ref.id, { days: request.sample ?? 30, now: request.now }),
+	);
 	request.progress.step('verify', turn.length);
 	const running = new Set<Promise<void>>();
 	const material = new Map<BundleId, Material>();
@@ -43,6 +47,11 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		throwIfAborted(request.signal);
 		const path = bundlePath(dir, ref.kind, ref.id);
 		const size = sizeOf(path);
+		if (size === null && archive.offsite.has(ref.id)) {
+			offsite.add(ref.id);
+			request.progress.advance(1);
+			continue;
+		}
 		if (size === null) report(ref, 'bundle-missing', '');
 		else if (size !== ref.size) report(ref, 'size', `it has ${size} bytes (${ref.size} are right)`);
 		if (request.mode === 'quick' || size === null) {
@@ -69,7 +78,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	await Promise.all(running);
 	if (request.mode === 'deep') {
 		const whole = turn.flatMap(({ id }) => material.get(id) ?? []);
-		findings.push(...(await recipeFindings(whole, { dir, workers, signal: request.signal })));
+		findings.push(...(await recipeFindings(whole, { dir, workers, signal: request.signal, lacksSome: offsite.size > 0 })));
 	}
 	const isWhole = damaged.size === 0 && missing.size === 0;
 	for (const finding of await catalogFindings(archive, isWhole ? (snapshots.at(-1) ?? null) : null, request)) {
@@ -82,7 +91,8 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		result: {
 			mode: request.mode,
 			snapshots: snapshots.length,
-			bundles: turn.length,
+			bundles: turn.length - offsite.size,
+			offsite: offsite.size,
 			messages,
 			bytes,
 			damaged: [...damaged].sort(),
@@ -90,51 +100,4 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 			seconds: (performance.now() - started) / 1000,
 		},
 	};
-}
-
-/** Spread by the bundle's own id, so that every bundle has its turn once in so many days. */
-function isItsTurn(id: BundleId, { sample, now }: VerifyRequest): boolean {
-	const days = sample ?? 30;
-	return Number.parseInt(id.slice(0, 8), 16) % days === Math.floor(now / 86_400_000) % days;
-}
-
-/** Reads every snapshot and follows the chain of parents; gives those that can be read, oldest first. */
-function checkSnapshots(dir: string, report: { findings: Finding[]; damaged: Set<string>; missing: Set<string> }): ReadSnapshot[] {
-	const read: ReadSnapshot[] = [];
-	const hashes = new Map<SnapshotName, string>();
-	const unreadable = new Set<SnapshotName>();
-	for (const name of snapshotNames(dir)) {
-		try {
-			const one = readSnapshot(dir, name);
-			read.push(one);
-			hashes.set(name, one.sha256);
-		} catch (error) {
-			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
-			unreadable.add(name);
-			report.damaged.add(name);
-			report.findings.push({
-				code: 'snapshot-damaged',
-				severity: 'error',
-				subject: name,
-				text: error.message,
-				hint: error.hint ?? 'put the file back from a copy of the archive',
-			});
-		}
-	}
-	for (const { name, snapshot } of read) {
-		const { parent } = snapshot;
-		if (parent === null || unreadable.has(parent.name) || hashes.get(parent.name) === parent.sha256) continue;
-		const gone = !hashes.has(parent.name);
-		(gone ? report.missing : report.damaged).add(parent.name);
-		report.findings.push({
-			code: gone ? SNAPSHOT_MISSING : 'snapshot-chain',
-			severity: 'error',
-			subject: parent.name,
-			text: gone
-				? `Snapshot ${name} follows ${parent.name}, which is missing`
-				: `Snapshot ${parent.name} is not the one that ${name} followed`,
-			hint: 'put the file back from a copy of the archive',
-		});
-	}
-	return read;
 }

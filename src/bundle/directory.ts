@@ -20,8 +20,10 @@ import {
 /** Messages, attachments, marker and manifest. */
 const MOST_ENTRIES = MAX_ENTRIES;
 const LARGEST_DIRECTORY = MOST_ENTRIES * (CENTRAL_RECORD + LONGEST_NAME + ZIP64_CENTRAL_EXTRA);
+/** Bytes at the end of a bundle among which its end records lie. */
+export const LONGEST_END = ZIP64_END_RECORD + ZIP64_LOCATOR + END_RECORD;
 /** Bytes at the end of a bundle among which its directory and end records lie. */
-export const LONGEST_TAIL = LARGEST_DIRECTORY + ZIP64_END_RECORD + ZIP64_LOCATOR + END_RECORD;
+export const LONGEST_TAIL = LARGEST_DIRECTORY + LONGEST_END;
 
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;

@@ -2,13 +2,13 @@ import { crc32 } from 'node:zlib';
 import type { AttachmentId, Codec, ManifestLine, MessageId } from '../domain/index.ts';
 import { checkManifest, locateItems } from './check-items.ts';
 import { damaged } from './damage.ts';
-import { type DirectoryEntry, LONGEST_TAIL, readDirectory } from './directory.ts';
+import { type DirectoryEntry, LONGEST_END, LONGEST_TAIL, readDirectory, type Tail } from './directory.ts';
 import { MANIFEST_NAME, MARKER_NAME } from './entry-names.ts';
 import { checkLocalHeaders } from './local-headers.ts';
 import { decodeManifest } from './manifest-file.ts';
 import { type ContentKind, decodeMarker, MARKER_LIMIT } from './marker.ts';
 import { type RangeSource, readExactly, readingAhead } from './range-source.ts';
-import { parseEnd } from './zip-records.ts';
+import { type End, parseEnd } from './zip-records.ts';
 
 /** A bundle whose structure was found to be sound; nothing is said of the bytes of its messages and attachments. */
 export interface OpenBundle {
@@ -29,11 +29,15 @@ export interface OpenBundle {
  * Opens a bundle and checks that directory, manifest and (unless `localHeaders` is false) local headers agree to the last byte.
  * Throws MailsealError `archive-damaged` with a code in `details.damage`, or `format-newer`.
  */
-export async function openBundle(source: RangeSource, options: { readonly localHeaders?: boolean } = {}): Promise<OpenBundle> {
-	const tailLength = Math.min(source.size, LONGEST_TAIL);
-	const tailOffset = source.size - tailLength;
-	const tail = { offset: tailOffset, bytes: await readExactly(source, { offset: tailOffset, length: tailLength }) };
-	const end = parseEnd(tail.bytes, source.size);
+export async function openBundle(
+	source: RangeSource,
+	options: {
+		readonly localHeaders?: boolean;
+		/** Bytes that are read first, from the end, where each byte takes its time; more are read if the directory is longer. Default: all that it can have. */
+		readonly tail?: number;
+	} = {},
+): Promise<OpenBundle> {
+	const { tail, end } = await readTail(source, Math.max(options.tail ?? LONGEST_TAIL, LONGEST_END));
 	const directory = await readDirectory(tail, end);
 	const marker = directory[0];
 	if (marker?.name !== MARKER_NAME) {
@@ -55,6 +59,18 @@ export async function openBundle(source: RangeSource, options: { readonly localH
 	checkManifest(lines, { kind, ...items });
 	const entries = directory.map(({ name, offset, length, crc32: crc }) => ({ name, offset, length, crc32: crc }));
 	return { kind, lines, ...items, entries };
+}
+
+/** The end record, and the last bytes of the file: at least the directory. */
+async function readTail(source: RangeSource, length: number): Promise<{ readonly tail: Tail; readonly end: End }> {
+	const offset = Math.max(0, source.size - Math.min(length, LONGEST_TAIL));
+	const bytes = await readExactly(source, { offset, length: source.size - offset });
+	const end = parseEnd(bytes, source.size);
+	const { directoryOffset } = end;
+	// Beyond the longest tail there is no directory that would be accepted.
+	if (directoryOffset >= offset || source.size - directoryOffset > LONGEST_TAIL) return { tail: { offset, bytes }, end };
+	const before = await readExactly(source, { offset: directoryOffset, length: offset - directoryOffset });
+	return { tail: { offset: directoryOffset, bytes: Buffer.concat([before, bytes]) }, end };
 }
 
 async function readChecked(source: RangeSource, entry: DirectoryEntry): Promise<Uint8Array> {

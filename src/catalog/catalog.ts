@@ -43,6 +43,8 @@ export interface Catalog {
 	attachmentTotals(): AttachmentTotals;
 	/** Bundles of the present snapshot, oldest first. */
 	bundles(): BundleRef[];
+	/** Bundles that any known snapshot names, in no order. */
+	knownBundles(): BundleRef[];
 	/** True for a bundle that any known snapshot names. */
 	knowsBundle(id: BundleId): boolean;
 	knownSnapshots(): Set<SnapshotName>;
@@ -111,6 +113,14 @@ export function openCatalog(place: Place): Catalog {
 		attachmentTotals = kept === null ? null : (JSON.parse(kept) as AttachmentTotals);
 	}
 
+	function refs(which: string): BundleRef[] {
+		return [...database.prepare(`SELECT id, sealed, size FROM bundle ${which}`).rows()].map(([id, sealed, size]) => ({
+			id: parseBundleId(hashOf(id)),
+			kind: sealed === 1 ? 'sealed' : 'volatile',
+			size: Number(size),
+		}));
+	}
+
 	function state(): CatalogState | null {
 		const name = meta('snapshot');
 		return name === null ? null : { name: parseSnapshotName(name), sha256: meta('sha256') ?? '', time: meta('time') ?? '' };
@@ -128,11 +138,8 @@ export function openCatalog(place: Place): Catalog {
 		totals: () => ({ ...totals }),
 		attachmentTotals: countAttachments,
 
-		bundles() {
-			return [...database.prepare('SELECT id, sealed, size FROM bundle WHERE position IS NOT NULL ORDER BY position').rows()].map(
-				([id, sealed, size]) => ({ id: parseBundleId(hashOf(id)), kind: sealed === 1 ? 'sealed' : 'volatile', size: Number(size) }),
-			);
-		},
+		bundles: () => refs('WHERE position IS NOT NULL ORDER BY position'),
+		knownBundles: () => refs(''),
 
 		knowsBundle(id) {
 			return database.prepare('SELECT 1 FROM bundle WHERE id = ?').row(hashColumn(id)) !== undefined;

@@ -227,6 +227,18 @@ export function readQueries(database: Database) {
 			};
 		},
 
+		/** Ids of all placed messages, in the order in which their first copies lie. */
+		placedMessages(): MessageId[] {
+			return [
+				...database
+					.prepare(
+						`SELECT m.id FROM message m JOIN copy c USING (mid) WHERE EXISTS (SELECT 1 FROM placement p WHERE p.mid = m.mid)
+						 GROUP BY m.mid ORDER BY min(c.bid), min(c.offset)`,
+					)
+					.rows(),
+			].map(([id]) => hashOf(id) as MessageId);
+		},
+
 		/** Placed messages of which no copy has all that it needs, and one of them; nothing is said of the bytes. */
 		incompleteMessages(): { readonly count: number; readonly first: MessageId } | null {
 			const row = database

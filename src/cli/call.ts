@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import type { Archive, Workers } from '../archive/index.ts';
+import type { Archive, Reach, Workers } from '../archive/index.ts';
 import type { Finding, Progress } from '../domain/index.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import { reachWith } from './reach.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { formatExactSize, printable } from './text.ts';
@@ -46,6 +47,16 @@ interface Opening {
 	readonly create?: boolean;
 	/** Bytes, for a new archive; one that is there already keeps its own, and a warning says so. */
 	readonly attachmentMin?: number;
+	/** Opens targets to which the archive dropped bundles. Left out: as the config file says. */
+	readonly reach?: Reach;
+}
+
+/** Says on standard error that something takes longer, or is other, than expected. */
+export function warnTo({ io }: Call): (text: string) => void {
+	return (text) => {
+		// Only a remark: with standard error gone the work goes on.
+		io.stderr.write(`mailseal: ${printable(text)}\n`).catch(() => {});
+	};
 }
 
 /** Opens the archive for the time of `work`. */
@@ -53,17 +64,15 @@ export async function withArchive<Result>(
 	call: Call,
 	options: Opening & { readonly work: (archive: Archive) => Promise<Result> },
 ): Promise<Result> {
-	function warn(text: string): void {
-		// Only a remark: with standard error gone the work goes on.
-		call.io.stderr.write(`mailseal: ${printable(text)}\n`).catch(() => {});
-	}
-	const { create, attachmentMin } = options;
+	const warn = warnTo(call);
+	const { create, attachmentMin, reach } = options;
 	const archive = call.services.openArchive({
 		dir: call.settings.archive,
 		files: call.services.files,
 		create: create ?? false,
 		...(attachmentMin === undefined ? {} : { attachmentMin }),
 		warn,
+		offsite: call.services.offsiteOfRecords(call.settings.archive, reach ?? reachWith(call, {})),
 	});
 	try {
 		if (attachmentMin !== undefined && attachmentMin !== archive.attachmentMin) {
@@ -74,7 +83,7 @@ export async function withArchive<Result>(
 		}
 		return await options.work(archive);
 	} finally {
-		archive.close();
+		await archive.close();
 	}
 }
 
@@ -83,17 +92,19 @@ export function withWorkers<Result>(
 	call: Call,
 	options: Opening & { readonly jobs: number; readonly work: (archive: Archive, workers: Workers) => Promise<Result> },
 ): Promise<Result> {
-	const { create, attachmentMin } = options;
+	const { jobs: _jobs, work: _work, ...opening } = options;
 	return withArchive(call, {
-		...(create === undefined ? {} : { create }),
-		...(attachmentMin === undefined ? {} : { attachmentMin }),
-		async work(archive) {
-			const workers = call.services.openWorkers({ jobs: options.jobs, script: call.io.workerScript });
-			try {
-				return await options.work(archive, workers);
-			} finally {
-				await workers.close();
-			}
-		},
+		...opening,
+		work: (archive) => useWorkers(call, options.jobs, (workers) => options.work(archive, workers)),
 	});
+}
+
+/** Opens worker threads for the time of `work`. */
+export async function useWorkers<Result>(call: Call, jobs: number, work: (workers: Workers) => Promise<Result>): Promise<Result> {
+	const workers = call.services.openWorkers({ jobs, script: call.io.workerScript });
+	try {
+		return await work(workers);
+	} finally {
+		await workers.close();
+	}
 }

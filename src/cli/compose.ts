@@ -1,27 +1,39 @@
 import {
 	ATTACHMENT_MIN,
+	adoptArchive,
+	archiveIdAt,
 	DEFAULT_BUNDLES,
 	extract,
 	extractParts,
+	HEAD_FILE,
 	listAccounts,
 	listAttachments,
 	listBundles,
 	listFolders,
 	listMessages,
 	listSnapshots,
+	offsiteOfRecords,
 	openArchive,
+	openRemoteArchive,
+	openTarget,
 	openWorkers,
 	pack,
 	plan,
+	readKeys,
 	reindex,
+	repair,
 	restore,
 	search,
 	serveTasks,
 	status,
+	sync,
 	verify,
+	verifyTarget,
 } from '../archive/index.ts';
 import { openFiles } from '../platform/index.ts';
+import { formatTargetSpec, parseTargetSpec } from '../remote/index.ts';
 import { openMaildirMessage, openMaildirSource } from '../sources/index.ts';
+import { openStore } from './open-store.ts';
 import type { Services } from './services.ts';
 
 /** The parts that the program runs with. */
@@ -48,6 +60,19 @@ export function compose(): Services {
 		restore,
 		verify,
 		reindex,
+		headFile: HEAD_FILE,
+		archiveIdAt,
+		offsiteOfRecords,
+		openTarget,
+		openRemoteArchive,
+		readKeys,
+		parseTargetSpec,
+		formatTargetSpec,
+		openStore,
+		sync,
+		verifyTarget,
+		repair,
+		adoptArchive,
 	};
 }
 

@@ -1,6 +1,7 @@
 import type { BundleSettings } from '../archive/index.ts';
 import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
+import type { TargetSettings } from './target-settings.ts';
 
 export interface ConfigSource {
 	/** `[TYPE:]PATH` */
@@ -16,6 +17,8 @@ export interface Config {
 	readonly bundles: Partial<BundleSettings>;
 	/** Bytes. */
 	readonly attachmentMin?: number;
+	/** By name. */
+	readonly targets: ReadonlyMap<string, TargetSettings>;
 }
 
 /** Keys and list positions from the top of the document to a value. */
@@ -67,6 +70,7 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 		},
 		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
+		targets: root.targets ?? new Map(),
 	};
 }
 
@@ -164,9 +168,47 @@ function readSources(value: unknown, at: At): readonly ConfigSource[] {
 	});
 }
 
-function readTargets(value: unknown, at: At): void {
+const TARGET = {
+	url: (value: unknown, at: At) => readText(value, at, TARGET_FORM),
+	's3-endpoint': readText,
+	's3-region': readText,
+	'sftp-key': readText,
+	'known-hosts': readText,
+	'encrypt-to': readRecipients,
+	identity: readText,
+	'limit-rate': readSize,
+	transfers: readCount,
+	retries: readCount,
+	'object-lock': readDuration,
+	'object-lock-mode': readLockMode,
+} satisfies Keys;
+
+const TARGET_FORM = 'a target such as "sftp://backup@example.org/mail"';
+
+function readTargets(value: unknown, at: At): ReadonlyMap<string, TargetSettings> {
 	if (!isTable(value)) throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'a table' });
-	for (const [name, target] of Object.entries(value)) {
-		readText(target, { ...at, path: [...at.path, name] }, 'a target such as "sftp://backup@example.org/mail"');
-	}
+	return new Map(Object.entries(value).map(([name, target]) => [name, readTarget(target, { ...at, path: [...at.path, name] })]));
+}
+
+/** An address, or a table with `url` and what the options of the same names say. */
+function readTarget(value: unknown, at: At): TargetSettings {
+	if (!isTable(value)) return { url: readText(value, at, TARGET_FORM) };
+	const { url, ...rest } = readTable(value, TARGET, at);
+	if (url === undefined) throw at.refuse(at.path, { is: 'it has no key "url"', shouldBe: TARGET_FORM });
+	const named = Object.entries(rest).map(([key, one]) => [
+		key.replace(/-([a-z0-9])/g, (_dash, letter: string) => letter.toUpperCase()),
+		one,
+	]);
+	return { url, ...Object.fromEntries(named) };
+}
+
+function readRecipients(value: unknown, at: At): readonly string[] {
+	const form = 'an age recipient such as "age1..."';
+	if (!Array.isArray(value)) return [readText(value, at, form)];
+	return readList(value, at, (item, place) => readText(item, place, form));
+}
+
+function readLockMode(value: unknown, at: At): 'governance' | 'compliance' {
+	if (value === 'governance' || value === 'compliance') return value;
+	throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: '"governance" or "compliance"' });
 }

@@ -4,7 +4,8 @@ import { parse, TomlError } from 'smol-toml';
 import { MailsealError, systemCode } from '../domain/index.ts';
 import { asMailsealError } from '../platform/index.ts';
 import { type Config, type KeyPath, parseConfig } from './config-schema.ts';
-import { placePath, placeSource } from './paths.ts';
+import { placePath, placeRecipients, placeSource } from './paths.ts';
+import type { TargetSettings } from './target-settings.ts';
 
 export interface LoadedConfig extends Config {
 	readonly path: string;
@@ -50,7 +51,24 @@ export function readConfig(text: string, options: { readonly path: string; reado
 		...config,
 		...(config.archive === undefined ? {} : { archive: placePath(config.archive, place) }),
 		sources: config.sources.map((source) => ({ ...source, spec: placeSource(source.spec, place) })),
+		targets: new Map([...config.targets].map(([name, target]) => [name, placeTarget(target, place)])),
 		path,
+	};
+}
+
+/** The same for the files and the folder that a target names. */
+function placeTarget(target: TargetSettings, place: { readonly folder: string; readonly home: string }): TargetSettings {
+	const { url, encryptTo, ...rest } = target;
+	const files = Object.fromEntries(
+		(['sftpKey', 'knownHosts', 'identity'] as const).flatMap((name) =>
+			rest[name] === undefined ? [] : [[name, placePath(rest[name], place)]],
+		),
+	);
+	return {
+		...rest,
+		...files,
+		url: url.includes('://') ? url : placePath(url, place),
+		...(encryptTo === undefined ? {} : { encryptTo: encryptTo.map((text) => placeRecipients(text, place)) }),
 	};
 }
 

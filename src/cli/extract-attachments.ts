@@ -10,6 +10,7 @@ interface Wanted {
 	readonly name: string;
 	readonly at?: string;
 	readonly now: number;
+	readonly signal: AbortSignal;
 }
 
 interface ExtractedAttachment {

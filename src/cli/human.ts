@@ -98,6 +98,12 @@ export function* drawStatus(result: StatusResult, now: number): Generator<string
 	yield `shared    ${formatSize(result.sharedBytes)} saved by storing equal messages once`;
 	const { total, bytes, sharedBytes } = result.attachments;
 	yield `attached  ${formatCount(total)} stored apart (${formatSize(bytes)}), ${formatSize(sharedBytes)} saved by storing each once`;
+	for (const { target, synced, behind, dropped } of result.targets) {
+		const age = synced === null ? 'never to its end' : formatAge(now - Date.parse(synced.time));
+		const lag = behind === 0 ? 'up to date' : `${countOf(behind, 'snapshot')} behind`;
+		const thin = dropped.bundles === 0 ? '' : `, ${countOf(dropped.bundles, 'sealed bundle')} (${formatSize(dropped.bytes)}) only there`;
+		yield `target    ${printable(target)}, ${age}, ${lag}${thin}`;
+	}
 	for (const next of result.next) yield `next      ${printable(next)}`;
 }
 

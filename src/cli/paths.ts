@@ -15,6 +15,11 @@ export function placeSource(text: string, options: { readonly folder: string; re
 	return path === '' ? text : type + placePath(path, options);
 }
 
+/** The same for `@FILE`, which stands for the recipients in a file; any other text is left as it is. */
+export function placeRecipients(text: string, options: { readonly folder: string; readonly home: string }): string {
+	return text.startsWith('@') ? `@${placePath(text.slice(1), options)}` : text;
+}
+
 /** A folder of the XDG Base Directory Specification; a variable that is not absolute counts as unset, as it demands. */
 function xdgFolder(world: World, options: { readonly variable: string; readonly otherwise: string }): string {
 	const folder = world.env[options.variable];
@@ -25,6 +30,11 @@ function xdgFolder(world: World, options: { readonly variable: string; readonly 
 export function configPaths(world: World & Pick<Io, 'etc'>): readonly string[] {
 	const own = xdgFolder(world, { variable: 'XDG_CONFIG_HOME', otherwise: '.config' });
 	return [join(own, 'mailseal', 'mailseal.toml'), join(world.etc, 'mailseal', 'mailseal.toml')];
+}
+
+/** Where what was learned of targets is kept between calls; may be deleted. */
+export function cacheFolder(world: World): string {
+	return join(xdgFolder(world, { variable: 'XDG_CACHE_HOME', otherwise: '.cache' }), 'mailseal');
 }
 
 export function defaultArchive(world: World): string {

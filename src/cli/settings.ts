@@ -3,6 +3,7 @@ import { DEFAULT_POLICY, type Policy } from '../domain/index.ts';
 import type { ConfigSource } from './config-schema.ts';
 import type { Io } from './io.ts';
 import { configPaths, defaultArchive, placePath } from './paths.ts';
+import type { TargetSettings } from './target-settings.ts';
 
 /** What holds for a call before its own options: the config file over the defaults. */
 export interface Settings {
@@ -14,6 +15,8 @@ export interface Settings {
 	readonly bundles: Partial<BundleSettings>;
 	/** Bytes; only where the config file says it. */
 	readonly attachmentMin?: number;
+	/** Targets of the config file by name. */
+	readonly targets: ReadonlyMap<string, TargetSettings>;
 	/** Null where no config file was found. */
 	readonly configPath: string | null;
 }
@@ -34,6 +37,7 @@ export async function resolveSettings(io: Io, options: { readonly archive?: stri
 		policy: { ...DEFAULT_POLICY, ...config?.policy },
 		bundles: config?.bundles ?? {},
 		...(config?.attachmentMin === undefined ? {} : { attachmentMin: config.attachmentMin }),
+		targets: config?.targets ?? new Map(),
 		configPath: config?.path ?? null,
 	};
 }

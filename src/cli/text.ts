@@ -76,9 +76,9 @@ export function formatCount(value: number): string {
 	return String(value).replace(/(?<=[0-9])(?=(?:[0-9]{3})+$)/g, ',');
 }
 
-/** Number and noun: `1 folder`, `2 folders`. */
-export function countOf(value: number, noun: string): string {
-	return `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`;
+/** Number and noun: `1 folder`, `2 folders`. `plural` where an s does not make it. */
+export function countOf(value: number, noun: string, plural = `${noun}s`): string {
+	return `${formatCount(value)} ${value === 1 ? noun : plural}`;
 }
 
 /** Bytes so that nothing is lost and every size option takes it: `8KiB`, `1GiB`, `1500`. */

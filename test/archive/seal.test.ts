@@ -12,7 +12,7 @@ import type { Ingested } from '../../src/archive/tasks.ts';
 import { openCatalog } from '../../src/catalog/index.ts';
 import { type BundleRef, DEFAULT_POLICY, type MessageId, type PlacedWord, parseAttachmentId, tenantOf } from '../../src/domain/index.ts';
 import { openMaildirSource } from '../../src/sources/index.ts';
-import { never } from '../support/archive.ts';
+import { archiveAt, never, temporaryFolder } from '../support/archive.ts';
 import { DAY, DAY_ZERO } from '../support/mail-store.ts';
 import { propertyRuns } from '../support/property-runs.ts';
 import { bundleOf, idOf, placeOf } from '../support/words.ts';
@@ -88,7 +88,7 @@ async function sealMail(
 	const shape = { ...DEFAULT_BUNDLES, target: settings.target, max: settings.max };
 	const attachments = openAttachmentSealer({ catalog, writer, bundles: shape, onNew() {} });
 	await sealTenant(quiet, {
-		dir: '/nowhere',
+		archive: archiveAt(temporaryFolder()),
 		catalog,
 		writer,
 		attachments,

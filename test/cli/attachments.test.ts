@@ -143,7 +143,7 @@ describe('extract --attachment', () => {
 		const io = recordIo();
 		expect(await main(['extract', 'aaaaaaaa', '--attachment', 'offer*', '--at', '3d'], io, load)).toBe(0);
 		expect(io.stdout.bytes()).toEqual(Buffer.from('one\u001b[2J\r\n'));
-		expect(asked.at(-1)).toEqual({ reference: 'aaaaaaaa', name: 'offer*', at: '3d', now: io.now() });
+		expect(asked.at(-1)).toEqual({ reference: 'aaaaaaaa', name: 'offer*', at: '3d', now: io.now(), signal: io.signal });
 	});
 
 	it('never sends an escape sequence to a terminal', async () => {

@@ -1,8 +1,9 @@
-import type { Archive } from '../../src/archive/index.ts';
+import { type Archive, type Offsite, readKeys } from '../../src/archive/index.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Services } from '../../src/cli/services.ts';
 import { type Finding, parseMessageId, parseSnapshotName } from '../../src/domain/index.ts';
 import { openFiles } from '../../src/platform/index.ts';
+import { formatTargetSpec, parseTargetSpec } from '../../src/remote/index.ts';
 import type { MailSource } from '../../src/sources/index.ts';
 import { recordIo } from '../support/recorded-io.ts';
 
@@ -16,7 +17,10 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 	function unexpected(): never {
 		throw new Error('this use case was not expected');
 	}
-	const archive = { close() {} } as Archive;
+	function nothingOffsite(): Offsite {
+		return { has: () => false, open: unexpected, stream: unexpected, async close() {} };
+	}
+	const archive = { async close() {} } as Archive;
 	return async () => ({
 		files: openFiles(),
 		defaultBundles: { target: 64 * 1024 ** 2, max: 96 * 1024 ** 2, linger: 30 * DAY, compress: true },
@@ -39,6 +43,19 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 		restore: unexpected,
 		verify: unexpected,
 		reindex: unexpected,
+		headFile: 'mailseal.json',
+		archiveIdAt: () => null,
+		offsiteOfRecords: nothingOffsite,
+		openTarget: unexpected,
+		openRemoteArchive: unexpected,
+		readKeys,
+		parseTargetSpec,
+		formatTargetSpec,
+		openStore: unexpected,
+		sync: unexpected,
+		verifyTarget: unexpected,
+		repair: unexpected,
+		adoptArchive: unexpected,
 		...parts,
 	});
 }

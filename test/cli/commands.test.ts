@@ -161,6 +161,7 @@ describe('status', () => {
 		volatile: { bundles: 0, bytes: 0 },
 		sharedBytes: 0,
 		attachments: { total: 0, bytes: 0, sharedBytes: 0 },
+		targets: [],
 		next: [],
 	};
 
@@ -245,7 +246,17 @@ describe('verify', () => {
 		const load = services({
 			async verify(_archive, request) {
 				requests.push(request);
-				const result = { mode: request.mode, snapshots: 1, bundles: 1, messages: 1, bytes: 1, damaged, missing: [], seconds: 0 };
+				const result = {
+					mode: request.mode,
+					snapshots: 1,
+					bundles: 1,
+					offsite: 0,
+					messages: 1,
+					bytes: 1,
+					damaged,
+					missing: [],
+					seconds: 0,
+				};
 				return { result, findings };
 			},
 		});

@@ -47,6 +47,15 @@ describe('readConfig()', () => {
 			keep-yearly = 0
 			[targets]
 			offsite = "sftp://backup@example.org/mail"
+			disk = { url = "copy", identity = "~/key.txt" }
+			[targets.cloud]
+			url = "s3://bucket/mail"
+			s3-endpoint = "https://s3.example.org"
+			encrypt-to = ["age1one", "@recipients.txt"]
+			limit-rate = "10MB"
+			transfers = 8
+			object-lock = "400d"
+			object-lock-mode = "compliance"
 		`);
 		expect(config).toEqual({
 			path: '/etc/mailseal/mailseal.toml',
@@ -55,11 +64,27 @@ describe('readConfig()', () => {
 			policy: { quietPeriod: 14 * DAY, unreadPeriod: 365 * DAY, never: ['Trash', 'Spam'] },
 			bundles: { target: 32 * 1024 ** 2, linger: 7 * DAY, max: 64 * 1024 ** 2, compress: false },
 			attachmentMin: 16 * 1024,
+			targets: new Map([
+				['offsite', { url: 'sftp://backup@example.org/mail' }],
+				['disk', { url: '/etc/mailseal/copy', identity: '/home/alice/key.txt' }],
+				[
+					'cloud',
+					{
+						url: 's3://bucket/mail',
+						s3Endpoint: 'https://s3.example.org',
+						encryptTo: ['age1one', '@/etc/mailseal/recipients.txt'],
+						limitRate: 10_000_000,
+						transfers: 8,
+						objectLock: 400 * DAY,
+						objectLockMode: 'compliance',
+					},
+				],
+			]),
 		});
 	});
 
 	it('takes an empty file for one that says nothing', () => {
-		expect(read('')).toEqual({ path: '/etc/mailseal/mailseal.toml', sources: [], policy: {}, bundles: {} });
+		expect(read('')).toEqual({ path: '/etc/mailseal/mailseal.toml', sources: [], policy: {}, bundles: {}, targets: new Map() });
 	});
 
 	it('takes sources as an array of tables', () => {
@@ -121,6 +146,8 @@ describe('readConfig()', () => {
 		['[bundle]\ntarget = 1.5', 'it is 1.5 (an integer of 0 or more)'],
 		['[retention]\nkeep-last = "7"', 'it is "7" (an integer of 0 or more)'],
 		['[targets]\noffsite = 1', 'it is 1 (a target such as'],
+		['[targets.x]\ntransfers = 4', 'it has no key "url" (a target such as'],
+		['[targets.x]\nurl = "/a"\nobject-lock-mode = "no"', 'it is "no" ("governance" or "compliance")'],
 	])('refuses %j and says what it should be', (text, problem) => {
 		const error = refusal(text);
 		expect(error.code).toBe('config');

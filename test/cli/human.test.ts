@@ -87,6 +87,7 @@ describe('drawStatus()', () => {
 		volatile: { bundles: 0, bytes: 0 },
 		sharedBytes: 0,
 		attachments: { total: 1200, bytes: 5_200_000_000, sharedBytes: 3_100_000_000 },
+		targets: [],
 		next: ['mailseal verify'],
 	};
 
@@ -101,6 +102,17 @@ describe('drawStatus()', () => {
 		expect([...drawStatus(status, 0)]).toContain('attached  1,200 stored apart (5.2 GB), 3.1 GB saved by storing each once');
 	});
 
+	it('tells of each target how old it is, what it lacks, and what only it has', () => {
+		const synced = { time: '2026-11-20T03:00:00.000Z', snapshot };
+		const targets = [
+			{ target: 's3://bucket/mail', synced, behind: 3, dropped: { bundles: 12, bytes: 800_000_000 } },
+			{ target: '/mnt/x\u001b[2J', synced: null, behind: 7, dropped: { bundles: 0, bytes: 0 } },
+		];
+		const lines = [...drawStatus({ ...status, targets }, Date.UTC(2026, 10, 24, 5))];
+		expect(lines).toContain('target    s3://bucket/mail, 4 days ago, 3 snapshots behind, 12 sealed bundles (800 MB) only there');
+		expect(lines).toContain('target    /mnt/x\\x1b[2J, never to its end, 7 snapshots behind');
+	});
+
 	it('says so before the first pack', () => {
 		expect([...drawStatus({ ...status, snapshot: null }, 0)].join('\n')).toContain('snapshot  none yet');
 	});
@@ -112,6 +124,7 @@ describe('drawVerify() and drawRestore()', () => {
 			mode: 'deep',
 			snapshots: 2,
 			bundles: 1,
+			offsite: 0,
 			messages: 1200,
 			bytes: 41e9,
 			damaged: ['d1'],

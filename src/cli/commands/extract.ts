@@ -2,16 +2,18 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Archive, ExtractedMessage } from '../../archive/index.ts';
 import { MailsealError } from '../../domain/index.ts';
-import { type Answer, type Call, withArchive } from '../call.ts';
+import type { Answer, Call } from '../call.ts';
 import { eachMessage } from '../each-message.ts';
 import { addExamples } from '../examples.ts';
 import { attachmentsToFolder, attachmentToStandardOutput } from '../extract-attachments.ts';
 import { hashFile } from '../file-hash.ts';
 import { refuseNoFolder } from '../output-folder.ts';
 import { placePath } from '../paths.ts';
+import { addFromTarget, type FromTargetOptions } from '../target-options.ts';
 import { printable, printablePieces } from '../text.ts';
+import { wantedFor, withReadable } from '../with-target.ts';
 
-interface ExtractOptions {
+interface ExtractOptions extends FromTargetOptions {
 	readonly output?: string;
 	readonly attachment?: string;
 	readonly at?: string;
@@ -41,6 +43,7 @@ export function describe(command: Command): void {
 			'the attached files of this name instead of the message; in any case, * for any characters, part-2 for the second part',
 		)
 		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)');
+	addFromTarget(command);
 	addExamples(command, [
 		['mailseal extract 5f1d0c3a9b27 > message.eml', 'by the start of its id'],
 		["mailseal extract '<20261123.42@mail.example.org>' | less", 'by Message-ID'],
@@ -48,17 +51,24 @@ export function describe(command: Command): void {
 		['mailseal extract -o found 5f1d0c3a9b27 alice@example.org/INBOX/1763863200.M1P2.host', 'several, into a folder'],
 		['mailseal extract 5f1d0c3a9b27 --attachment invoice.pdf > invoice.pdf', 'a file that came with it'],
 		["mailseal extract -o found 5f1d0c3a9b27 be9d587d0f4f --attachment '*.pdf'", 'every PDF of two messages'],
+		[
+			"mailseal extract --target s3://bucket/mail '<20261123.42@mail.example.org>' > message.eml",
+			'from far away: only its own bytes are fetched',
+		],
 	]);
 }
 
 export async function run(call: Call): Promise<Answer> {
-	const { output, attachment, at } = call.options<ExtractOptions>();
+	const options = call.options<ExtractOptions>();
+	const { output, attachment, at } = options;
 	const [reference = ''] = call.arguments;
 	if (output === undefined) refuseStandardOutput(call, attachment !== undefined);
-	const moment = { ...(at === undefined ? {} : { at }), now: call.io.now() };
+	const moment = { ...(at === undefined ? {} : { at }), now: call.io.now(), signal: call.io.signal };
 	const folder = output === undefined ? null : placePath(output, call.io);
 	if (folder !== null) refuseNoFolder(folder);
-	return await withArchive(call, {
+	return await withReadable(call, {
+		options,
+		wanted: wantedFor(call, at),
 		work: (archive) => {
 			if (attachment !== undefined) {
 				const wanted = { ...moment, name: attachment };
@@ -88,6 +98,7 @@ function refuseStandardOutput(call: Call, attachment: boolean): void {
 interface Moment {
 	readonly at?: string;
 	readonly now: number;
+	readonly signal: AbortSignal;
 }
 
 async function toStandardOutput(

@@ -1,16 +1,18 @@
 import { Argument, type Command, Option } from 'commander';
-import type { Archive, Listing, ListRequest, Outcome } from '../../archive/index.ts';
+import type { Archive, Listing, ListRequest, Outcome, Wanted } from '../../archive/index.ts';
 import { type AccountName, type FolderName, MailsealError } from '../../domain/index.ts';
 import { drawAttachments, drawBundlePaths } from '../attachment-rows.ts';
-import { type Answer, type Call, withArchive } from '../call.ts';
+import type { Answer, Call } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import type { Sink } from '../io.ts';
 import { ALL_ROWS, limitOf, remarkMore } from '../limits.ts';
 import { drawAccounts, drawBundles, drawFolders, drawMessages, drawSnapshots } from '../rows.ts';
 import type { Services } from '../services.ts';
+import { addFromTarget, type FromTargetOptions } from '../target-options.ts';
 import { accountValue, countValue, folderValue } from '../values.ts';
+import { wantedFor, withReadable } from '../with-target.ts';
 
-interface LsOptions {
+interface LsOptions extends FromTargetOptions {
 	readonly account?: AccountName;
 	readonly folder?: FolderName;
 	readonly at?: string;
@@ -79,12 +81,14 @@ export function describe(command: Command): void {
 				'of attachments: print the path of every bundle that must be there to read them all (not of those with the messages), one a line, and no rows',
 			).conflicts('limit'),
 		);
+	addFromTarget(command);
 	addExamples(command, [
 		['mailseal ls folders --account alice@example.org', 'the folders of an account'],
 		['mailseal ls messages --account alice@example.org --folder INBOX --at 3d', 'an inbox as it was three days ago'],
 		['mailseal ls attachments --limit 20', 'the parts whose sharing saves most'],
 		['mailseal ls attachments --account alice@example.org --at 3d --bundles', 'from which bundles its attachments are read'],
 		['mailseal ls snapshots --json', 'every night there is, for a script'],
+		['mailseal ls accounts --target s3://bucket/mail', 'what a target has, without an archive here'],
 	]);
 }
 
@@ -104,7 +108,8 @@ export async function run(call: Call): Promise<Answer> {
 		...(most === undefined ? {} : { limit: most }),
 		now: call.io.now(),
 	};
-	const { cut, ...answer } = await withArchive(call, { work: (archive) => list(archive, request, call.io.stdout) });
+	const wanted: Wanted = what === 'snapshots' ? { kind: 'all' } : wantedFor(call, at);
+	const { cut, ...answer } = await withReadable(call, { options, wanted, work: (archive) => list(archive, request, call.io.stdout) });
 	return cut.more ? { ...answer, remark: remarkMore(cut.rows, what.replace(/s$/, '')) } : answer;
 }
 

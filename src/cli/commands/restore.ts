@@ -1,11 +1,13 @@
 import { type Command, Option } from 'commander';
-import { type Answer, type Call, withWorkers } from '../call.ts';
+import { type Answer, type Call, useWorkers } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawRestore } from '../human.ts';
 import { addJobs, type JobsOption, jobsOf } from '../jobs.ts';
 import { placePath } from '../paths.ts';
+import { addFromTarget, type FromTargetOptions } from '../target-options.ts';
+import { wantedFor, withReadable } from '../with-target.ts';
 
-interface RestoreOptions extends JobsOption {
+interface RestoreOptions extends JobsOption, FromTargetOptions {
 	readonly to: string;
 	readonly at?: string;
 	readonly as: 'maildir' | 'mbox';
@@ -30,33 +32,41 @@ export function describe(command: Command): void {
 		)
 		.option('--dry-run', 'write nothing, and tell what would be written');
 	addJobs(command);
+	addFromTarget(command);
 	addExamples(command, [
 		['mailseal restore alice@example.org --to /var/tmp/restored', 'an account, as it is in the newest snapshot'],
 		['mailseal restore alice@example.org/Projects/Alpha --at 2026-11-01 --to .', 'a folder, as it was on that day'],
 		['mailseal restore --to /srv/all --as mbox', 'everything, as mbox files'],
+		[
+			'mailseal restore --to /srv/vmail --target offsite --identity key.txt',
+			'everything, from an encrypted target, with nothing else left',
+		],
 	]);
 }
 
 export async function run(call: Call): Promise<Answer> {
 	const options = call.options<RestoreOptions>();
 	const to = placePath(options.to, call.io);
-	const { result, findings } = await withWorkers(call, {
-		jobs: jobsOf(call, options),
-		work: (archive, workers) =>
-			call.services.restore(
-				archive,
-				{
-					selections: call.arguments,
-					to,
-					...(options.at === undefined ? {} : { at: options.at }),
-					as: options.as,
-					layout: options.layout,
-					dryRun: options.dryRun === true,
-					now: call.io.now(),
-					progress: call.progress,
-					signal: call.io.signal,
-				},
-				workers,
+	const { result, findings } = await withReadable(call, {
+		options,
+		wanted: wantedFor(call, options.at),
+		work: (archive) =>
+			useWorkers(call, jobsOf(call, options), (workers) =>
+				call.services.restore(
+					archive,
+					{
+						selections: call.arguments,
+						to,
+						...(options.at === undefined ? {} : { at: options.at }),
+						as: options.as,
+						layout: options.layout,
+						dryRun: options.dryRun === true,
+						now: call.io.now(),
+						progress: call.progress,
+						signal: call.io.signal,
+					},
+					workers,
+				),
 			),
 	});
 	return { result, findings, lines: drawRestore(result, to) };

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import { type Answer, type Call, withArchive } from '../call.ts';
+import type { Answer, Call } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { ALL_ROWS, limitOf, remarkMore } from '../limits.ts';
 import { drawFound } from '../rows.ts';
+import { addFromTarget, type FromTargetOptions } from '../target-options.ts';
 import { countValue } from '../values.ts';
+import { wantedFor, withReadable } from '../with-target.ts';
 
-interface SearchOptions {
+interface SearchOptions extends FromTargetOptions {
 	readonly at?: string;
 	readonly limit?: number;
 }
@@ -21,6 +23,7 @@ export function describe(command: Command): void {
 		.argument('<query...>', 'the terms; quote a phrase as subject:"annual report"')
 		.option('--at <moment>', 'as of a snapshot, a date, an instant, or an age such as 3d (default: latest)')
 		.option('--limit <count>', 'at most so many rows', countValue('--limit', { least: 1, most: ALL_ROWS }));
+	addFromTarget(command);
 	addExamples(command, [
 		['mailseal search invoice from:billing@example.com after:2026-01-01', 'words and terms together'],
 		['mailseal search \'subject:"annual report"\' larger:1MiB --at 2026-06-30', 'a phrase, as of a day'],
@@ -31,8 +34,11 @@ export function describe(command: Command): void {
 }
 
 export async function run(call: Call): Promise<Answer> {
-	const { at, limit } = call.options<SearchOptions>();
-	const { result, findings } = await withArchive(call, {
+	const options = call.options<SearchOptions>();
+	const { at, limit } = options;
+	const { result, findings } = await withReadable(call, {
+		options,
+		wanted: wantedFor(call, at),
 		work: (archive) =>
 			call.services.search(archive, {
 				query: call.arguments.join(' '),

@@ -1,0 +1,39 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemCode } from '../../domain/index.ts';
+import { CACHE_FOLDER } from '../layout.ts';
+import type { BundleCopy } from './listing.ts';
+
+/** Keeps the first bytes of age files, so that reading a range of one again takes one request and not two. No key is in them. */
+export interface HeadCache {
+	read(copy: BundleCopy): Uint8Array | null;
+	keep(copy: BundleCopy, head: Uint8Array): void;
+}
+
+export function openHeadCache(dir: string): HeadCache {
+	const folder = join(dir, CACHE_FOLDER, 'heads');
+	const pathOf = ({ sealedHash, id }: BundleCopy): string => join(folder, id.slice(0, 2), sealedHash ?? id);
+	return {
+		read(copy) {
+			if (copy.sealedHash === null) return null;
+			try {
+				return readFileSync(pathOf(copy));
+			} catch (error) {
+				if (systemCode(error) === undefined) throw error;
+				// Without it the head is fetched.
+				return null;
+			}
+		},
+		keep(copy, head) {
+			const path = pathOf(copy);
+			try {
+				mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+				writeFileSync(`${path}.new`, head, { mode: 0o600 });
+				renameSync(`${path}.new`, path);
+			} catch (error) {
+				// A cache on a full or read-only disk keeps nothing, and nothing is lost by that.
+				if (systemCode(error) === undefined) throw error;
+			}
+		},
+	};
+}

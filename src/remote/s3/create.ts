@@ -1,0 +1,113 @@
+import { MailsealError } from '../../domain/index.ts';
+import type { BlobContent, Created, CreateOptions } from '../contract.ts';
+import { type Bucket, deedOf } from './calls.ts';
+import { BUSY } from './error-kinds.ts';
+import { answerOf, storeError } from './errors.ts';
+import { headOf } from './head.ts';
+import { asLockError, isLocked, keptUntil, type LockRequest, notLocked, type ObjectLock } from './lock.ts';
+import { proveByReading } from './prove.ts';
+import { type Put, putBlob } from './put.ts';
+import { removeBlob } from './remove.ts';
+import { md5OfContent } from './sent-body.ts';
+
+/** What is known of how a store behaves; it grows as the store is used. */
+export interface Habits {
+	/** False where the store refuses `If-None-Match`. */
+	onlyNew: boolean;
+	/** True until the store is known to look at `If-None-Match`: in buckets with versions, some take it and do not. */
+	lookFirst: boolean;
+	/** False where entity tags look like MD5 and are not, as with some encryption at the store. */
+	tagIsMd5: boolean;
+}
+
+export interface Creating {
+	readonly bucket: Bucket;
+	readonly habits: Habits;
+	readonly lock: ObjectLock | null;
+	now(): number;
+}
+
+/** Writes a blob where there is none of its name, or in its place. */
+export async function createBlob(
+	creating: Creating,
+	content: BlobContent,
+	options: CreateOptions & { readonly name: string },
+): Promise<Created> {
+	const { bucket, habits, lock } = creating;
+	const { name, signal, replace = false } = options;
+	const present: Created = { outcome: 'present', md5: null };
+	if (!replace && (habits.lookFirst || !habits.onlyNew || lock !== null)) {
+		const head = await headOf(bucket, { name, signal, beforeWrite: true });
+		if (head !== null && lock !== null && head.lock === null) throw notLocked(bucket, { name, stays: true });
+		if (head !== null) return present;
+	}
+	const onlyNew = !replace && habits.onlyNew;
+	const request: LockRequest | null =
+		lock === null ? null : await lockRequest(lock, creating.now(), md5OfContent(content, { name, signal }));
+	let put: Put;
+	try {
+		put = await putBlob(bucket, content, { name, signal, onlyNew, lock: request });
+	} catch (error) {
+		const status = answerOf(error)?.status;
+		if (onlyNew && status === 412) return present;
+		// Somebody else is writing the same name: it may be there in a moment, or not.
+		if (onlyNew && status === 409) {
+			if ((await headOf(bucket, { name, signal })) !== null) return present;
+			throw storeError(BUSY, deedOf(bucket, `write "${name}"`), { cause: error });
+		}
+		if (onlyNew && status === 501) {
+			habits.onlyNew = false;
+			return await createBlob(creating, content, options);
+		}
+		throw request === null ? error : asLockError(error, { bucket, name });
+	}
+	if (onlyNew) habits.lookFirst = put.versionId !== null;
+	if (request !== null) await confirmLock(bucket, { name, signal, request, put, fresh: !replace });
+	return { outcome: 'created', md5: await confirmTag(creating, content, { name, signal, put }) };
+}
+
+async function lockRequest(lock: ObjectLock, now: number, md5: Promise<string>): Promise<LockRequest> {
+	return { mode: lock.mode, until: keptUntil(lock, now), md5: Buffer.from(await md5, 'hex').toString('base64') };
+}
+
+interface Written {
+	readonly name: string;
+	readonly signal: AbortSignal;
+	readonly put: Put;
+}
+
+/** Reads the lock back: some stores take the wish and do nothing. Then a copy that was not there before goes again. */
+async function confirmLock(bucket: Bucket, written: Written & { readonly request: LockRequest; readonly fresh: boolean }): Promise<void> {
+	const { name, signal, request, put, fresh } = written;
+	if (isLocked(await headOf(bucket, { name, signal, versionId: put.versionId }), request)) return;
+	throw notLocked(bucket, { name, stays: !fresh || !(await removed(bucket, written)) });
+}
+
+/** False where the store does not let us. */
+async function removed(bucket: Bucket, { name, signal, put }: Written): Promise<boolean> {
+	try {
+		await removeBlob(bucket, name, { signal, versionId: put.versionId });
+		return true;
+	} catch (error) {
+		if (error instanceof MailsealError && error.code !== 'interrupted') return false;
+		throw error;
+	}
+}
+
+/**
+ * Compares the entity tag with the MD5 of what was sent, and gives the MD5 of what the store has. Where they differ, the bytes are read
+ * back: either the store damaged them, or its tags are no MD5.
+ */
+async function confirmTag({ bucket, habits }: Creating, content: BlobContent, { name, signal, put }: Written): Promise<string | null> {
+	if (put.told === null || !habits.tagIsMd5) return null;
+	if (put.told === put.sent) return put.told;
+	const proof = await proveByReading(bucket, name, { expected: { size: content.size, sha256: content.sha256, md5: null }, signal });
+	if (proof.state === 'intact') {
+		habits.tagIsMd5 = false;
+		return null;
+	}
+	const text = proof.state === 'damaged' ? proof.text : 'it is gone';
+	throw new MailsealError('unreachable', `Cannot write "${name}" at "${bucket.place}": the store took it, and now ${text}`, {
+		hint: 'run the command again; where it fails again, look for a proxy that damages what it passes on, or ask whoever runs the store',
+	});
+}
