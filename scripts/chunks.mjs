@@ -43,6 +43,8 @@ export async function buildChunks(folder) {
 			mainFields: ['module', 'main'],
 			// ssh2 does without its compiled parts; nothing has to be compiled where mailseal is installed.
 			external: ['*.node', 'cpu-features'],
+			// The SDK would print a warning about this Node on every run: which version of it is used is our affair, and docs/architecture.md says why.
+			define: { 'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"' },
 			minifySyntax: true,
 			legalComments: 'none',
 			logLevel: 'warning',

@@ -1,8 +1,9 @@
-import { type BundleRef, type Finding, MailsealError, type Progress, type SnapshotName } from '../../domain/index.ts';
+import type { BundleRef, Finding, Progress, SnapshotName } from '../../domain/index.ts';
 import { sizeOf } from '../../platform/index.ts';
 import { type BlobContent, fileContent } from '../../remote/index.ts';
 import { bundlePath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
+import { isDamage } from '../read-stored.ts';
 import { bytesContent } from './content.ts';
 import { archiveHeadBlob, bundleBlob, snapshotBlob } from './names.ts';
 import type { Target } from './open-target.ts';
@@ -27,18 +28,31 @@ export async function shipBundle(ref: BundleRef, options: ShipContext & { readon
 	const { archive, target, progress, signal, replace } = options;
 	const path = bundlePath(archive.dir, ref.kind, ref.id);
 	const found = sizeOf(path);
-	if (found !== ref.size)
+	const isElsewhere = found === null && archive.offsite.has(ref.id);
+	if (found !== ref.size && !isElsewhere)
 		return notShipped(ref, found === null ? 'it is missing here' : `it has ${found} bytes here (${ref.size} are right)`);
 	try {
-		const { content, sealedHash } = await toStore(target, fileContent({ path, size: ref.size, sha256: ref.id }), signal);
+		const plain = isElsewhere ? offsiteContent(ref, { archive, signal }) : fileContent({ path, size: ref.size, sha256: ref.id });
+		const { content, sealedHash } = await toStore(target, plain, signal);
 		const name = bundleBlob(ref, sealedHash);
 		const { md5 } = await target.store.create(name, watched(content, progress), { signal, replace });
 		return { bytes: content.size, copy: { ...(sealedHash === null ? {} : { sealedHash }), ...(md5 === null ? {} : { md5 }) } };
 	} catch (error) {
-		// The bytes that were read here do not have the hash that is the bundle's name: the damage is on this side.
-		if (error instanceof MailsealError && error.code === 'archive-damaged') return notShipped(ref, error.message);
+		// The bytes that were read do not have the hash that is the bundle's name: the damage is on this side.
+		if (isDamage(error)) return notShipped(ref, error.message);
 		throw error;
 	}
+}
+
+/** A bundle that was dropped here goes from the target that has it to the other one. */
+function offsiteContent(ref: BundleRef, { archive, signal }: { readonly archive: Archive; readonly signal: AbortSignal }): BlobContent {
+	return {
+		size: ref.size,
+		sha256: ref.id,
+		async *open() {
+			yield* await archive.offsite.stream(ref, signal);
+		},
+	};
 }
 
 /** A content that tells how much of it was taken. */

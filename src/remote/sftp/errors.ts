@@ -105,13 +105,22 @@ const NETWORK: Readonly<Record<string, string>> = {
 	EAI_AGAIN: 'the host name cannot be looked up',
 };
 
+/** The library's words, where they are not a user's. */
+const LIBRARY: Readonly<Record<string, string>> = {
+	'Keepalive timeout': 'it no longer answers',
+	'Timed out while waiting for handshake': 'it does not answer as an SSH server does',
+	'Connection lost before handshake': 'it ended the connection before it said that it is an SSH server',
+	'No response from server': 'the connection was lost',
+	'Not connected': 'the connection was lost',
+};
+
 const NO_MATCH = /^Handshake failed: no matching (.*)$/;
 
 /** The error for a connection that failed or was lost, for whatever reason the library gives. */
 export function unreachable(place: string, cause: unknown): MailsealError {
 	const code = systemCode(cause);
 	const said = cause instanceof Error ? cause.message : String(cause);
-	const text = (code === undefined ? undefined : NETWORK[code]) ?? (said || code);
+	const text = (code === undefined ? undefined : NETWORK[code]) ?? LIBRARY[said] ?? (said || code);
 	// Two programs that speak no common algorithm will not find one in a minute.
 	const foreign = NO_MATCH.test(said);
 	return new MailsealError('unreachable', `Cannot reach "${place}": ${text}`, {
