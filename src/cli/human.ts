@@ -125,7 +125,8 @@ export function* drawVerify(result: VerifyResult): Generator<string> {
 	const looked = `${countOf(result.snapshots, 'snapshot')}, ${countOf(result.bundles, 'bundle')}${messages}`;
 	const damaged = formatCount(result.damaged.length);
 	const missing = formatCount(result.missing.length);
-	yield `${result.mode}: ${looked}, ${formatSize(result.bytes)} read, ${damaged} damaged, ${missing} missing, ${formatSeconds(result.seconds)}`;
+	const offsite = result.offsite === 0 ? '' : `, ${formatCount(result.offsite)} only at a target`;
+	yield `${result.mode}: ${looked}${offsite}, ${formatSize(result.bytes)} read, ${damaged} damaged, ${missing} missing, ${formatSeconds(result.seconds)}`;
 }
 
 export function* drawReindex(result: ReindexResult): Generator<string> {

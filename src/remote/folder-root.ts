@@ -22,7 +22,7 @@ export function openFolderRoot({ path: root, files }: { readonly path: string; r
 
 	function exists(): boolean {
 		const found = folderAt(root);
-		if (device !== null && found === null) throw rootGone(root);
+		if (device !== null && found?.dev !== device) throw rootGone(root);
 		if (found === null && folderAt(dirname(root)) === null) throw rootMissing(root, dirname(root));
 		device = found?.dev ?? null;
 		return found !== null;

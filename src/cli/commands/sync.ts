@@ -1,11 +1,13 @@
+import { sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { SyncResult } from '../../archive/index.ts';
+import { MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withArchive } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawSync } from '../human-targets.ts';
 import { reachWith } from '../reach.ts';
 import { addShip, given, type ShipOptions, TRANSFERS } from '../target-options.ts';
-import { targetSettings } from '../target-settings.ts';
+import { addressOf, targetSettings } from '../target-settings.ts';
 import { durationValue, shareValue } from '../values.ts';
 import { withStore } from '../with-target.ts';
 
@@ -56,6 +58,7 @@ export function describe(command: Command): void {
 export async function run(call: Call): Promise<Answer> {
 	const options = call.options<SyncOptions>();
 	const settings = targetSettings(call, call.arguments[0] ?? '', given(options));
+	refuseArchive(call, addressOf(call, settings).url);
 	const { result, findings } = await withStore(call, settings, ({ address, store, keys }) =>
 		withArchive(call, {
 			reach: reachWith(call, options),
@@ -76,6 +79,15 @@ export async function run(call: Call): Promise<Answer> {
 		}),
 	);
 	return { result: result satisfies SyncResult, findings, lines: drawSync(result) };
+}
+
+/** A copy in the archive itself is none, and a target around it would be copied into itself. */
+function refuseArchive({ settings }: Call, url: string): void {
+	const [archive, target] = [settings.archive, url].map((path) => `${path}${sep}`) as [string, string];
+	if (!archive.startsWith(target) && !target.startsWith(archive)) return;
+	throw new MailsealError('usage', `Cannot ship to "${url}": the archive "${settings.archive}" is, or lies in, the same folder`, {
+		hint: 'name a folder on another disk',
+	});
 }
 
 function shareOf(check: SyncOptions['check']): number | null {
