@@ -110,7 +110,7 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 			await setImmediate();
 			throwIfAborted(signal);
 			const entries = entriesOf(join(place, folder));
-			
+			if (entries.length === 0) root.require();
 			for (const entry of entries) {
 				const name = `${folder}${entry.name}`;
 				if (!isBlobLevel(entry.name)) continue;

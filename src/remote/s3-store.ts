@@ -1,6 +1,6 @@
 import { requireBlobFolder, requireBlobName } from './blob-name.ts';
 import type { BlobFacts, BlobStore } from './contract.ts';
-import type { Bucket } from './s3/calls.ts';
+import { type Bucket, newHabits } from './s3/calls.ts';
 import { type ClientOptions, type LoadedClient, loadClient } from './s3/client.ts';
 import { type Creating, createBlob } from './s3/create.ts';
 import { headOf } from './s3/head.ts';
@@ -31,25 +31,26 @@ export function openS3Store(options: S3StoreOptions): BlobStore {
 		place,
 		name,
 		prefix,
+		habits: newHabits(),
 		load() {
 			loading ??= loadClient(options);
 			return loading;
 		},
 	};
-	const creating: Creating = { bucket, lock: objectLock, now, habits: { onlyNew: true, lookFirst: true, tagIsMd5: true } };
+	const creating: Creating = { bucket, lock: objectLock, now };
 
 	return {
 		place,
 		top: (limit, signal) => namesAtTop(bucket, limit, signal),
 		async *list(folder, signal) {
 			requireBlobFolder(folder);
-			for await (const facts of listBlobs(bucket, folder, signal)) yield creating.habits.tagIsMd5 ? facts : { ...facts, md5: null };
+			for await (const facts of listBlobs(bucket, folder, signal)) yield bucket.habits.tagIsMd5 ? facts : { ...facts, md5: null };
 		},
 		async stat(name, signal) {
 			requireBlobName(name);
 			const head = await headOf(bucket, { name, signal });
 			if (head === null) return null;
-			return { name, size: head.size, modified: head.modified, md5: creating.habits.tagIsMd5 ? head.md5 : null };
+			return { name, size: head.size, modified: head.modified, md5: bucket.habits.tagIsMd5 ? head.md5 : null };
 		},
 		async readRange(name, { offset, length }, signal) {
 			requireBlobName(name);

@@ -10,7 +10,25 @@ export interface Bucket {
 	readonly name: string;
 	/** What every key begins with: empty, or levels that end with a slash. */
 	readonly prefix: string;
+	readonly habits: Habits;
 	load(): Promise<LoadedClient>;
+}
+
+/** What is known of how a store behaves; it grows as the store is used. */
+export interface Habits {
+	/** False where the store refuses `If-None-Match`. */
+	onlyNew: boolean;
+	/** True until the store is known to look at `If-None-Match`: in buckets with versions, some take it and do not. */
+	lookFirst: boolean;
+	/** False where entity tags look like MD5 and are not, as with some encryption at the store. */
+	tagIsMd5: boolean;
+	/** False where the store refuses the headers for checksums. */
+	checksums: boolean;
+}
+
+/** What is hoped of a store before it has answered. */
+export function newHabits(): Habits {
+	return { onlyNew: true, lookFirst: true, tagIsMd5: true, checksums: true };
 }
 
 /** A signal of a call's own, which the caller's ends too. */

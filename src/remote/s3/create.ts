@@ -1,8 +1,8 @@
 import { MailsealError } from '../../domain/index.ts';
 import type { BlobContent, Created, CreateOptions } from '../contract.ts';
-import { type Bucket, deedOf } from './calls.ts';
+import { type Bucket, deedOf, type Habits } from './calls.ts';
 import { BUSY } from './error-kinds.ts';
-import { answerOf, storeError } from './errors.ts';
+import { type Answer, answerOf, storeError } from './errors.ts';
 import { headOf } from './head.ts';
 import { asLockError, isLocked, keptUntil, type LockRequest, notLocked, type ObjectLock } from './lock.ts';
 import { proveByReading } from './prove.ts';
@@ -10,19 +10,8 @@ import { type Put, putBlob } from './put.ts';
 import { removeBlob } from './remove.ts';
 import { md5OfContent } from './sent-body.ts';
 
-/** What is known of how a store behaves; it grows as the store is used. */
-export interface Habits {
-	/** False where the store refuses `If-None-Match`. */
-	onlyNew: boolean;
-	/** True until the store is known to look at `If-None-Match`: in buckets with versions, some take it and do not. */
-	lookFirst: boolean;
-	/** False where entity tags look like MD5 and are not, as with some encryption at the store. */
-	tagIsMd5: boolean;
-}
-
 export interface Creating {
 	readonly bucket: Bucket;
-	readonly habits: Habits;
 	readonly lock: ObjectLock | null;
 	now(): number;
 }
@@ -33,7 +22,8 @@ export async function createBlob(
 	content: BlobContent,
 	options: CreateOptions & { readonly name: string },
 ): Promise<Created> {
-	const { bucket, habits, lock } = creating;
+	const { bucket, lock } = creating;
+	const { habits } = bucket;
 	const { name, signal, replace = false } = options;
 	const present: Created = { outcome: 'present', md5: null };
 	if (!replace && (habits.lookFirst || !habits.onlyNew || lock !== null)) {
@@ -48,22 +38,32 @@ export async function createBlob(
 	try {
 		put = await putBlob(bucket, content, { name, signal, onlyNew, lock: request });
 	} catch (error) {
-		const status = answerOf(error)?.status;
+		const answer = answerOf(error);
+		const status = answer?.status;
 		if (onlyNew && status === 412) return present;
 		// Somebody else is writing the same name: it may be there in a moment, or not.
 		if (onlyNew && status === 409) {
 			if ((await headOf(bucket, { name, signal })) !== null) return present;
 			throw storeError(BUSY, deedOf(bucket, `write "${name}"`), { cause: error });
 		}
-		if (onlyNew && status === 501) {
-			habits.onlyNew = false;
-			return await createBlob(creating, content, options);
-		}
+		if (answer !== null && forgoes(habits, { answer, onlyNew })) return await createBlob(creating, content, options);
 		throw request === null ? error : asLockError(error, { bucket, name });
 	}
 	if (onlyNew) habits.lookFirst = put.versionId !== null;
 	if (request !== null) await confirmLock(bucket, { name, signal, request, put, fresh: !replace });
-	return { outcome: 'created', md5: await confirmTag(creating, content, { name, signal, put }) };
+	return { outcome: 'created', md5: await confirmTag(bucket, content, { name, signal, put }) };
+}
+
+/** True where the store refused a header that we can do without, and will not be sent from now on. */
+function forgoes(habits: Habits, { answer, onlyNew }: { readonly answer: Answer; readonly onlyNew: boolean }): boolean {
+	const { status, name, message } = answer;
+	if (habits.checksums && (status === 501 || name === 'InvalidArgument' || name === 'InvalidRequest') && /checksum/i.test(message)) {
+		habits.checksums = false;
+		return true;
+	}
+	if (!onlyNew || status !== 501) return false;
+	habits.onlyNew = false;
+	return true;
 }
 
 async function lockRequest(lock: ObjectLock, now: number, md5: Promise<string>): Promise<LockRequest> {
@@ -98,7 +98,8 @@ async function removed(bucket: Bucket, { name, signal, put }: Written): Promise<
  * Compares the entity tag with the MD5 of what was sent, and gives the MD5 of what the store has. Where they differ, the bytes are read
  * back: either the store damaged them, or its tags are no MD5.
  */
-async function confirmTag({ bucket, habits }: Creating, content: BlobContent, { name, signal, put }: Written): Promise<string | null> {
+async function confirmTag(bucket: Bucket, content: BlobContent, { name, signal, put }: Written): Promise<string | null> {
+	const { habits } = bucket;
 	if (put.told === null || !habits.tagIsMd5) return null;
 	if (put.told === put.sent) return put.told;
 	const proof = await proveByReading(bucket, name, { expected: { size: content.size, sha256: content.sha256, md5: null }, signal });

@@ -15,6 +15,8 @@ export interface Answer {
 	readonly status: number;
 	/** The store's name for the error, where the answer has one; else one that the SDK made up. */
 	readonly name: string;
+	/** What the store says of it; empty where it says nothing. */
+	readonly message: string;
 	/** Region that the store names. */
 	readonly region: string | null;
 	/** True where the SDK found the two clocks minutes apart by this answer, and signs with the time of the store from now on. */
@@ -39,6 +41,7 @@ export function answerOf(error: unknown): Answer | null {
 	return {
 		status,
 		name: error.name,
+		message: error.message === 'UnknownError' ? '' : error.message,
 		region: textAt(error, 'Region') ?? textAt(error, '$response', 'headers', 'x-amz-bucket-region'),
 		skewed: Reflect.get(Object(metadata), 'clockSkewCorrected') === true,
 		understood: '$fault' in error,
@@ -49,7 +52,7 @@ export function answerOf(error: unknown): Answer | null {
 export function asStoreError(error: unknown, deed: Deed): unknown {
 	if (error instanceof MailsealError || !(error instanceof Error)) return error;
 	const answer = answerOf(error);
-	const kind = answer === null ? kindOfFailure(error) : kindOfAnswer(error, { answer, bucket: deed.bucket });
+	const kind = answer === null ? kindOfFailure(error) : kindOfAnswer(answer, deed.bucket);
 	if (kind === null) return error;
 	forgetRequest(error);
 	const said = answer === null ? systemCode(error) : [answer.status, nameOf(answer)].filter(Boolean).join(' ');
@@ -76,7 +79,7 @@ export function foreign(deed: Deed): MailsealError {
 	return storeError(FOREIGN, deed);
 }
 
-function kindOfAnswer(error: Error, { answer, bucket }: { readonly answer: Answer; readonly bucket: string }): Kind {
+function kindOfAnswer(answer: Answer, bucket: string): Kind {
 	const { name, status, region } = answer;
 	if (name === 'NoSuchBucket')
 		return {
@@ -95,10 +98,9 @@ function kindOfAnswer(error: Error, { answer, bucket }: { readonly answer: Answe
 	if (kind !== undefined) return kind;
 	if (!answer.understood) return FOREIGN;
 	if (status > 501) return BUSY;
-	const message = error.message === 'UnknownError' || error.message === '' ? '' : `: ${error.message}`;
 	return {
 		code: 'io',
-		text: `the store refuses it${message}`,
+		text: answer.message === '' ? 'the store refuses it' : `the store refuses it: ${answer.message}`,
 		hint: 'see what the store says, and check its settings and those of the target',
 	};
 }

@@ -40,48 +40,64 @@ function sha256Of(checksum: string | undefined, type: string | undefined): strin
 }
 
 /** Asks for what the store knows of a blob; null where it says that there is none. */
-export async function headOf(bucket: Bucket, { name, signal, versionId = null, beforeWrite = false }: HeadOptions): Promise<Head | null> {
+export async function headOf(bucket: Bucket, options: HeadOptions): Promise<Head | null> {
+	const { name, signal, beforeWrite = false } = options;
+	const { habits } = bucket;
 	const action = `look at "${name}"`;
 	try {
-		const found = await ask(bucket, {
-			action,
-			signal,
-			send: ({ sdk, client }, options) =>
-				client.send(
-					new sdk.HeadObjectCommand({
-						Bucket: bucket.name,
-						Key: bucket.prefix + name,
-						ChecksumMode: 'ENABLED',
-						...(versionId === null ? {} : { VersionId: versionId }),
-					}),
-					options,
-				),
-		});
-		if (found.ETag === undefined || found.ContentLength === undefined) throw foreign(deedOf(bucket, action));
-		const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = found;
-		return {
-			size: found.ContentLength,
-			modified: found.LastModified?.getTime() ?? null,
-			md5: md5Of(found.ETag),
-			sha256: sha256Of(found.ChecksumSHA256, found.ChecksumType),
-			lock: mode === undefined || until === undefined ? null : { mode, until: until.getTime() },
-		};
+		return await head(bucket, { ...options, action, checksums: habits.checksums });
 	} catch (error) {
 		const answer = answerOf(error);
 		if (answer === null || answer.status >= 500) throw error;
 		if (answer.status === 404 && beforeWrite) return null;
 		await explain(bucket, { action, signal });
 		if (answer.status === 404) return null;
+		if (answer.status === 400 && habits.checksums) {
+			const found = await head(bucket, { ...options, action, checksums: false });
+			habits.checksums = false;
+			return found;
+		}
 		throw answer.skewed ? storeError(SKEWED, deedOf(bucket, action), { cause: error }) : error;
 	}
 }
 
-/** Throws why a store answers HEAD as it does: such an answer has no text, and a missing bucket looks like a missing blob. */
+async function head(bucket: Bucket, options: HeadOptions & { readonly action: string; readonly checksums: boolean }): Promise<Head> {
+	const { name, signal, versionId = null, action, checksums } = options;
+	const found = await ask(bucket, {
+		action,
+		signal,
+		send: ({ sdk, client }, abort) =>
+			client.send(
+				new sdk.HeadObjectCommand({
+					Bucket: bucket.name,
+					Key: bucket.prefix + name,
+					...(checksums ? { ChecksumMode: 'ENABLED' } : {}),
+					...(versionId === null ? {} : { VersionId: versionId }),
+				}),
+				abort,
+			),
+	});
+	if (found.ETag === undefined || found.ContentLength === undefined) throw foreign(deedOf(bucket, action));
+	const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = found;
+	return {
+		size: found.ContentLength,
+		modified: found.LastModified?.getTime() ?? null,
+		md5: md5Of(found.ETag),
+		sha256: sha256Of(found.ChecksumSHA256, found.ChecksumType),
+		lock: mode === undefined || until === undefined ? null : { mode, until: until.getTime() },
+	};
+}
+
+/**
+ * Throws why a store answers HEAD as it does: such an answer has no text, and a missing bucket looks like a missing blob. Nothing is
+ * thrown where the bucket can be listed.
+ */
 async function explain(bucket: Bucket, { action, signal }: { readonly action: string; readonly signal: AbortSignal }): Promise<void> {
-	await ask(bucket, {
+	const found = await ask(bucket, {
 		action,
 		signal,
 		send: ({ sdk, client }, options) =>
 			client.send(new sdk.ListObjectsV2Command({ Bucket: bucket.name, Prefix: bucket.prefix, MaxKeys: 1 }), options),
 	});
+	if (found.Name === undefined) throw foreign(deedOf(bucket, action));
 }

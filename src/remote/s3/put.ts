@@ -61,8 +61,9 @@ export async function putBlob(bucket: Bucket, content: BlobContent, options: Put
 				return client.send(command, abort);
 			},
 		});
-		if (answer.ETag === undefined) throw foreign(deedOf(bucket, action));
-		return { sent: body.md5() ?? '', told: md5Of(answer.ETag), versionId: answer.VersionId ?? null };
+		const sent = body.md5();
+		if (answer.ETag === undefined || sent === null) throw foreign(deedOf(bucket, action));
+		return { sent, told: md5Of(answer.ETag), versionId: answer.VersionId ?? null };
 	} catch (error) {
 		if (body.failure() !== null) throw body.failure();
 		throwIfAborted(signal);
@@ -89,11 +90,12 @@ function inputOf(bucket: Bucket, content: BlobContent, options: PutOptions & { r
 		Body: body,
 		ContentLength: content.size,
 		ContentType: 'application/octet-stream',
-		// Some stores keep this beside the object, and tell it to HEAD; some take the value only where the algorithm is named as well.
-		ChecksumAlgorithm: 'SHA256',
-		ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64'),
 		// For those who look at the bucket by other means. It proves nothing.
 		Metadata: { sha256: content.sha256 },
+		// Some stores keep this beside the object, and tell it to HEAD; some take the value only where the algorithm is named as well.
+		...(bucket.habits.checksums
+			? { ChecksumAlgorithm: 'SHA256', ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64') }
+			: {}),
 		...(onlyNew ? { IfNoneMatch: '*' } : {}),
 		...(lock === null ? {} : { ObjectLockMode: lock.mode, ObjectLockRetainUntilDate: lock.until, ContentMD5: lock.md5 }),
 	};

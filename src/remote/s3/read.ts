@@ -19,6 +19,8 @@ interface Opened {
 	readonly skip: number;
 	/** Bytes that are wanted; Infinity where the server does not say how many there are. */
 	readonly length: number;
+	/** True where others follow. */
+	readonly more: boolean;
 }
 
 const RANGE = /^bytes (\d+)-(\d+)\//;
@@ -37,7 +39,8 @@ export async function* readBytes(bucket: Bucket, wanted: Wanted): AsyncGenerator
 			length -= part.length;
 			if (part.length > 0) yield part;
 			throwIfAborted(signal);
-			if (length === 0) break;
+			// Read to its own end, the connection serves the next call.
+			if (length === 0 && opened.more) break;
 		}
 		if (length > 0 && length !== Number.POSITIVE_INFINITY) {
 			throw new MailsealError('unreachable', `Cannot read "${name}" at "${bucket.place}": the answer ended ${length} bytes early`, {
@@ -80,7 +83,7 @@ async function open(bucket: Bucket, { name, offset, length, signal }: Wanted): P
 		const range = RANGE.exec(answer.ContentRange ?? '');
 		const start = Number(range?.[1] ?? 0);
 		const end = range === null ? (answer.ContentLength ?? Number.POSITIVE_INFINITY) : Number(range[2]) + 1;
-		const opened = { body, skip: offset - start, length: length ?? end - offset };
+		const opened = { body, skip: offset - start, length: length ?? end - offset, more: length !== null && end > offset + length };
 		if (opened.skip < 0) {
 			body.destroy();
 			throw foreign(deedOf(bucket, action));

@@ -41,7 +41,7 @@ export function openRoot(path: string, place: string): Root {
 			return known;
 		},
 		async require(requests) {
-			if (false && known !== null && !(await look(requests, known))) throw rootGone(place);
+			if (seen && known !== null && !(await look(requests, known))) throw rootGone(place);
 		},
 		seen() {
 			seen = true;
