@@ -2,11 +2,12 @@ import RECOVER_SCRIPT from './recover.py';
 
 export { RECOVER_SCRIPT };
 
-/** README.txt of every archive: how to get the mail back without mailseal. */
-export const README_TEXT = `THIS FOLDER IS A MAIL ARCHIVE
+/** README.txt of every archive and every target: how to get the mail back without mailseal. */
+export const README_TEXT = `THIS FOLDER IS A MAIL ARCHIVE, OR A COPY OF ONE
 
 It was made by a program called mailseal and holds the mail of one or more mailboxes. You need no mailseal to get the
 mail back: everything in here is ordinary zip, gzip and JSON.
+(Do file names end in ".age"? Then read "ENCRYPTED FILES" first.)
 
 
 THE SHORT WAY
@@ -27,6 +28,16 @@ WHAT LIES HERE
     snapshots/<year>/*.json    which bundles, in which order, are the mail store as it was at one moment
     catalog.sqlite             an index, for speed only; it may be deleted
     recover.py                 the program above
+    targets/*.json             where copies are; "dropped" lists bundles that lie there and no more here
+    cache/                     what was read from such places; it may be deleted
+
+A copy that was shipped elsewhere (a target) may be of several archives. The bundles of all lie together:
+
+    mailseal-target.json       format version, and whether files are encrypted ("age") or not ("none")
+    bundles/                   as above
+    archives/<id>/             of each archive: mailseal.json and snapshots/, as above
+
+There, "python3 recover.py archives/ID OUT" takes one of several archives.
 
 A bundle is a zip file without compression of its own; "unzip" and every file manager open it. In it lie
 
@@ -78,8 +89,34 @@ the last line, without an end. "last", where it is there, replaces the last four
 all this. To get an attachment alone you need no recipe: look its name up in a manifest, and unzip its id.
 
 
+ENCRYPTED FILES
+
+A target may hold age files (https://age-encryption.org); Linux distributions have the program "age". Its secret key,
+AGE-SECRET-KEY-1..., was never on the host with the mail, so look for it elsewhere. The names are
+
+    <id of the bundle>.<SHA-256 of the file as it lies here>.zip.age
+    <name of the snapshot>.<SHA-256 of the file as it lies here>.json.age
+
+so "sha256sum" tells without a key whether a file is whole. To decrypt everything into a new folder PLAIN, with the
+secret key in the file KEYS (write both with their full paths), run this where mailseal-target.json is:
+
+    mkdir PLAIN
+    find archives bundles -name '*.age' | while read -r file; do
+        name=\${file%.age}
+        plain=PLAIN/\${name%.*.*}.\${name##*.}
+        hash=\${plain##*[/-]}
+        mkdir -p "\${plain%/*}"
+        age -d -i KEYS -o PLAIN/new "$file" && sha256sum <PLAIN/new | grep -q "^\${hash%.*}" &&
+            mv -f PLAIN/new "$plain" || echo "NOT USABLE: $file"
+    done
+
+Then "python3 recover.py PLAIN OUT", or PLAIN/archives/ID where there are several. Whoever could write to the target
+could put any file there: the loop takes only what has the SHA-256 that its name tells.
+
+
 IF THINGS ARE BROKEN
 
+- A bundle is not here: if a file in targets/ lists it as "dropped", it lies at the target that this file names.
 - A bundle is damaged: look for a copy of the same name in a backup; its SHA-256 tells whether that copy is good.
 - A bundle with attachments is gone: the text of the messages that need them is still in their .recipe entries, which
   mostly lie in other bundles. Unzip these entries, gunzip those that end in ".gz", and read them with any text

@@ -2,17 +2,16 @@
 
     python3 recover.py ARCHIVE OUT
 
+ARCHIVE may be a target that has one archive, or archives/<id> of a target; what is encrypted must be decrypted before.
 Writes OUT/<account>/<folder>/{cur,new}/<file name> (a Maildir for each folder) as the newest readable snapshot saw it.
 Every message is checked against its SHA-256. Existing files are never changed; the archive is only read.
-Exit status: 0 everything was recovered, 1 something was not (see the messages), 2 the call is wrong.
-"""
+Exit status: 0 everything was recovered, 1 something was not (see the messages), 2 the call is wrong."""
 
 import base64, datetime, errno, functools, gzip, hashlib, json, os, pathlib, re, sys, zipfile
 
 LETTERS = (('draft', 'D'), ('flagged', 'F'), ('passed', 'P'), ('answered', 'R'), ('seen', 'S'), ('deleted', 'T'))
-troubles = []
 # The bundles used last stay open: reading a zip's directory again for each attachment would take most of the time.
-open_bundle = functools.lru_cache(maxsize=8)(zipfile.ZipFile)
+troubles, open_bundle = [], functools.lru_cache(maxsize=8)(zipfile.ZipFile)
 
 def trouble(text):
     """Names come from whoever sent or stored the mail: no control characters reach the terminal."""
@@ -47,7 +46,7 @@ def open_entry(path, name):
 
 def read_snapshot(archive):
     """The newest snapshot whose name carries the start of its own SHA-256."""
-    paths = pathlib.Path(archive).glob('snapshots/*/%sT%sZ-????????.json' % ('[0-9]' * 8, '[0-9]' * 6))
+    paths = archive.glob('snapshots/*/%sT%sZ-????????.json' % ('[0-9]' * 8, '[0-9]' * 6))
     for path in sorted(paths, key=lambda path: path.name, reverse=True):
         try:
             data = path.read_bytes()
@@ -60,23 +59,21 @@ def read_snapshot(archive):
             return path.stem, bundles
         except Exception as error:
             trouble('snapshot %s cannot be used (%s), trying the one before it' % (path.stem, why(error)))
-    sys.exit('recover: no usable snapshot in "%s", nothing was recovered' % archive)
+    hint = '; it is encrypted, README.txt tells how to decrypt it with age' if any(archive.glob('snapshots/*/*.age')) else ''
+    sys.exit('recover: no usable snapshot in "%s", nothing was recovered%s' % (archive, hint))
 
 def read_words(path, placements):
     """Applies the words of one bundle: what a later bundle says of a placement replaces what an earlier one said."""
     for number, line in enumerate(open_entry(path, 'manifest.ndjson.gz'), 1):
         try:
             word = read_json(line)
-            if word['type'] not in ('placed', 'removed'):
-                continue
-            account, folder, key = placement = (word['account'], word['folder'], word['key'])
-            label = '/'.join(placement)
             if word['type'] == 'removed':
-                placements.pop(placement, None)
-            else:
+                placements.pop((word['account'], word['folder'], word['key']), None)
+            elif word['type'] == 'placed':
+                account, folder, key = placement = (word['account'], word['folder'], word['key'])
                 flags = ':2,' + ''.join(letter for flag, letter in LETTERS if flag in word.get('flags', ()))
                 info = word.get('info', '' if 'dir' in word else flags)
-                place = (label + info, account, folder, word.get('dir', 'cur'), key + info, str(word.get('date')))
+                place = ('/'.join(placement) + info, account, folder, word.get('dir', 'cur'), key + info, str(word.get('date')))
                 placements[placement] = (str(word['message']), place)
         except Exception as error:
             trouble('line %d of the manifest of bundle %s cannot be read (%s)' % (number, os.path.basename(path), why(error)))
@@ -97,8 +94,7 @@ def read_attachment(name, size, copies):
 def base64_text(data, form):
     """An attachment as base64: each run is `count` lines of `width` characters with their `end`, the rest is one more line."""
     text, body, at = base64.b64encode(data), bytearray(), 0
-    if form.get('last'):
-        text = text[:-4] + form['last'].encode('ascii')
+    text = text[:-4] + form['last'].encode('ascii') if form.get('last') else text
     for count, width, end in form['lines']:
         if min(count, width) < 1 or at + count * width > len(text) or len(end) > 4:
             raise ValueError('its lines do not fit its attachment')
@@ -170,13 +166,18 @@ def recover_message(out, place, message, copies):
             reason = 'taking it from bundle %s failed (%s)' % (os.path.basename(path), why(error))
     trouble('"%s" was not recovered: %s' % (place[0], reason))
 
-def main(archive, out):
+def main(given, out):
     os.umask(0o077)
+    # At a target the snapshots of each archive lie in a folder of its own, and the bundles of all beside these.
+    archive, *others = sorted(pathlib.Path(given).glob('archives/' + '[0-9a-f]' * 32)) or [pathlib.Path(given)]
+    if others:
+        sys.exit('recover: several archives are there, give one of them:\n' + '\n'.join(map(str, [archive] + others)))
+    top = archive / ('bundles' if (archive / 'bundles').is_dir() else '../../bundles')
     snapshot, bundles = read_snapshot(archive)
     copies, placements, counts = {}, {}, {True: 0, False: 0, None: 0}
     for bundle in bundles:
         try:
-            path = os.path.join(archive, 'bundles', bundle)
+            path = str(top / bundle)
             with open(path, 'rb') as file:
                 if sha256(chunks(file)) != bundle[-68:-4]:
                     trouble('bundle %s is damaged (its SHA-256 does not match its name), taking what can be read' % bundle)

@@ -1,6 +1,7 @@
 import type { BundleSettings } from '../archive/index.ts';
 import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
+import { MOST_TRANSFERS } from './target-options.ts';
 import type { TargetSettings } from './target-settings.ts';
 
 export interface ConfigSource {
@@ -177,7 +178,7 @@ const TARGET = {
 	'encrypt-to': readRecipients,
 	identity: readText,
 	'limit-rate': readSize,
-	transfers: readCount,
+	transfers: readTransfers,
 	retries: readCount,
 	'object-lock': readDuration,
 	'object-lock-mode': readLockMode,
@@ -200,6 +201,12 @@ function readTarget(value: unknown, at: At): TargetSettings {
 		one,
 	]);
 	return { url, ...Object.fromEntries(named) };
+}
+
+function readTransfers(value: unknown, at: At): number {
+	const count = readCount(value, at);
+	if (count >= 1 && count <= MOST_TRANSFERS) return count;
+	throw at.refuse(at.path, { is: `it is ${count}`, shouldBe: `an integer from 1 to ${MOST_TRANSFERS}` });
 }
 
 function readRecipients(value: unknown, at: At): readonly string[] {

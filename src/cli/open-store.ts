@@ -43,6 +43,11 @@ export function openStore(address: TargetAddress, settings: TargetSettings, io: 
 
 function openBare(address: TargetAddress, settings: TargetSettings, io: Io): BlobStore {
 	const spec = parseTargetSpec(address.url);
+	if (spec.kind !== 's3' && settings.objectLock !== undefined) {
+		throw new MailsealError('usage', `Cannot lock what is shipped to "${address.url}": only an object store keeps such a lock`, {
+			hint: 'leave --object-lock (object-lock in the config file) out for this target',
+		});
+	}
 	if (spec.kind === 'folder') return openFolderStore({ path: spec.path, files: openFiles() });
 	if (spec.kind === 's3') {
 		const { s3Region, objectLock, objectLockMode } = settings;

@@ -28,6 +28,7 @@ export interface ShipOptions extends ReachOptions {
 
 /** Bundles under way at once. */
 export const TRANSFERS = 4;
+export const MOST_TRANSFERS = 64;
 
 const GROUP = 'Targets:';
 
@@ -48,7 +49,7 @@ export function addReach(command: Command): void {
 		command,
 		'--transfers <count>',
 		`bundles under way at once (default: ${TRANSFERS})`,
-		countValue('--transfers', { least: 1, most: 64 }),
+		countValue('--transfers', { least: 1, most: MOST_TRANSFERS }),
 	);
 	add(
 		command,

@@ -4,7 +4,7 @@ import type { BlobStore } from '../remote/index.ts';
 import { type Call, warnTo, withArchive } from './call.ts';
 import { cacheFolder } from './paths.ts';
 import { keysOf, reachWith } from './reach.ts';
-import { type FromTargetOptions, given } from './target-options.ts';
+import { type FromTargetOptions, given, TRANSFERS } from './target-options.ts';
 import { addressOf, type TargetSettings, targetSettings } from './target-settings.ts';
 
 /** A target that a call names, reached. */
@@ -44,11 +44,21 @@ export interface ReadFrom {
 	readonly wanted: Wanted;
 }
 
+/** Where an archive is read from. */
+export interface ReadableAt {
+	/** Null for an archive here. */
+	readonly target: Target | null;
+	/** What opening it found. */
+	readonly opening: readonly Finding[];
+	/** Bundles under way at once. */
+	readonly transfers: number;
+}
+
 /** Opens the archive here, or where the call names a target, what that has, for the time of `work`. */
 export async function withReadable<Result>(
 	call: Call,
 	from: ReadFrom & {
-		readonly work: (archive: Archive, at: { readonly target: Target | null; readonly opening: readonly Finding[] }) => Promise<Result>;
+		readonly work: (archive: Archive, at: ReadableAt) => Promise<Result>;
 	},
 ): Promise<Result> {
 	const { options, wanted, work } = from;
@@ -58,7 +68,10 @@ export async function withReadable<Result>(
 				hint: 'give --target too',
 			});
 		}
-		return withArchive(call, { reach: reachWith(call, options), work: (archive) => work(archive, { target: null, opening: [] }) });
+		return withArchive(call, {
+			reach: reachWith(call, options),
+			work: (archive) => work(archive, { target: null, opening: [], transfers: TRANSFERS }),
+		});
 	}
 	const settings = targetSettings(call, options.target, given(options));
 	return withTarget(call, settings, async (target) => {
@@ -73,7 +86,7 @@ export async function withReadable<Result>(
 			warn: warnTo(call),
 		});
 		try {
-			return await work(archive, { target, opening: findings });
+			return await work(archive, { target, opening: findings, transfers: settings.transfers ?? TRANSFERS });
 		} finally {
 			await archive.close();
 		}

@@ -340,9 +340,9 @@ describe('recover.py', () => {
 		expect(readFileSync(join(out, 'alice@example.org/INBOX/cur/one:2,S'))).toEqual(FIRST);
 	});
 
-	test('is short enough to be read in one sitting: fewer than 200 lines', () => {
+	test('is short enough to be read in one sitting: 200 lines at most', () => {
 		const lines = RECOVER_SCRIPT.trimEnd().split('\n');
-		expect(lines.length).toBeLessThan(200);
+		expect(lines.length).toBeLessThanOrEqual(200);
 		expect(lines.filter((line) => line.length > 130 || /;\s*$/.test(line))).toEqual([]);
 	});
 

@@ -146,6 +146,7 @@ describe('readConfig()', () => {
 		['[bundle]\ntarget = 1.5', 'it is 1.5 (an integer of 0 or more)'],
 		['[retention]\nkeep-last = "7"', 'it is "7" (an integer of 0 or more)'],
 		['[targets]\noffsite = 1', 'it is 1 (a target such as'],
+		['[targets.x]\nurl = "/a"\ntransfers = 0', 'it is 0 (an integer from 1 to 64)'],
 		['[targets.x]\ntransfers = 4', 'it has no key "url" (a target such as'],
 		['[targets.x]\nurl = "/a"\nobject-lock-mode = "no"', 'it is "no" ("governance" or "compliance")'],
 	])('refuses %j and says what it should be', (text, problem) => {

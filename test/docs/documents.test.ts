@@ -42,6 +42,19 @@ describe('documents', () => {
 		for (const name of names) expect(existsSync(join(ROOT, name)) || name.startsWith('bench/out/'), `${document} names ${name}`).toBe(true);
 	});
 
+	it.each(['README.md', 'CONTRIBUTING.md'])('%s names the packages that the gate installs', (document) => {
+		const packages = (text: string): string[] => {
+			const [, names = ''] = /^\s*apt-get install -y ((?:.*\\\n)*.*)$/m.exec(text) ?? [];
+			return names
+				.replace(/[<>].*/, '')
+				.split(/[\s\\]+/)
+				.filter((name) => /^[a-z0-9]/.test(name))
+				.sort();
+		};
+		expect(packages(read('.ci/run'))).toContain('openssh-server');
+		expect(packages(read(document))).toEqual(packages(read('.ci/run')));
+	});
+
 	it.each(['README.md', 'docs/cli.md'])('%s lists every exit code', (document) => {
 		const rows = [...read(document).matchAll(/^\| ([0-9]+) \|/gm)].map((match) => Number(match[1]));
 		expect(rows).toEqual(EXIT_CODES.map(([code]) => code));

@@ -50,7 +50,7 @@ function section(command: string): string {
 }
 
 function optionsIn(text: string): Set<string> {
-	return new Set([...text.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map((match) => match[0]));
+	return new Set([...text.matchAll(/(?<![\w-])--[a-z][a-z0-9-]*/g)].map((match) => match[0]));
 }
 
 /** Every key in a value, with the place of each: lists count by their first member. */
@@ -60,10 +60,12 @@ function keysOf(value: unknown, place = ''): string[] {
 	return Object.entries(value).flatMap(([key, inner]) => [`${place}.${key}`, ...keysOf(inner, `${place}.${key}`)]);
 }
 
+const TARGET = join(scratch, 'target');
 const SOURCE = 'fixtures/stores/vmail/{domain}/{user}/Maildir';
 const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])[] = [
 	['pack', ['--now', '2099-01-03', SOURCE]],
 	['plan', [SOURCE]],
+	['sync', [TARGET, '--prune', '--drop-local']],
 	['status', []],
 	['ls', ['folders', '--account', 'alice@example.org', '--folder', 'INBOX']],
 	['search', ['subject:lunch', 'from:bob']],
@@ -71,21 +73,35 @@ const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])
 	['restore', ['--to', join(scratch, 'back')]],
 	['verify', []],
 	['reindex', []],
+	['repair', ['--from', TARGET]],
 ];
+
+/** The group of options that are the same for each command that reaches a target. */
+const SHARED = '\nTargets:';
 
 describe('docs/cli.md', () => {
 	it.each(JSON_CALLS.map(([command]) => command))('names the options of %s', (command) => {
 		const help = run(command, '--help');
-		const own = help.slice(help.indexOf('\nOptions:'), help.indexOf('\nGlobal Options:'));
-		const known = optionsIn(own);
+		const [own = '', shared = ''] = help.slice(help.indexOf('\nOptions:'), help.indexOf('\nGlobal Options:')).split(SHARED);
 		const named = optionsIn(section(command));
-		for (const option of known) if (option !== '--help') expect(named, `${command} ${option}`).toContain(option);
+		for (const option of optionsIn(own)) if (option !== '--help') expect(named, `${command} ${option}`).toContain(option);
+		const together = optionsIn(section('Options for targets'));
+		for (const option of optionsIn(shared)) expect(together, `${command} ${option}`).toContain(option);
+		if (shared !== '') expect(section(command)).toMatch(/\[options\s+for\s+targets\]\(#options-for-targets\)/);
 		const all = optionsIn(help);
 		for (const option of named) if (option !== '--json') expect(all, `${command} ${option}`).toContain(option);
 	});
 
+	it('names the options for targets of some command each', () => {
+		const all = new Set(JSON_CALLS.flatMap(([command]) => [...optionsIn(run(command, '--help').split(SHARED)[1] ?? '')]));
+		const rows = [...section('Options for targets').matchAll(/^\| `(--[a-z0-9-]+)/gm)].map((match) => match[1] ?? '');
+		expect(rows.length).toBeGreaterThan(10);
+		for (const option of rows) expect(all).toContain(option);
+	});
+
 	it.each(JSON_CALLS)('shows the JSON of %s', (command, args) => {
 		if (!existsSync(archive)) run('pack', SOURCE);
+		if (!existsSync(TARGET)) run('sync', TARGET);
 		const shown = /```json\n(.*)\n```/.exec(section(command))?.[1] ?? 'null';
 		const real = run(command, '--json', ...args);
 		const [example, actual] = [keysOf(JSON.parse(shown)), keysOf(JSON.parse(real))];

@@ -4,7 +4,7 @@ import { type Answer, type Call, useWorkers } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawVerify } from '../human.ts';
 import { addJobs, type JobsOption, jobsOf } from '../jobs.ts';
-import { addFromTarget, type FromTargetOptions, TRANSFERS } from '../target-options.ts';
+import { addFromTarget, type FromTargetOptions } from '../target-options.ts';
 import { shareValue } from '../values.ts';
 import { withReadable } from '../with-target.ts';
 
@@ -49,11 +49,11 @@ export async function run(call: Call): Promise<Answer> {
 	const { result, findings } = await withReadable(call, {
 		options,
 		wanted: { kind: 'all' },
-		work: (archive, { target, opening }) =>
+		work: (archive, { target, opening, transfers }) =>
 			useWorkers(call, jobsOf(call, options), (workers) =>
 				target === null
 					? call.services.verify(archive, request, workers)
-					: call.services.verifyTarget(archive, { ...request, target, opening, transfers: options.transfers ?? TRANSFERS }, workers),
+					: call.services.verifyTarget(archive, { ...request, target, opening, transfers }, workers),
 			),
 	});
 	const harmed = result.damaged.length > 0 || result.missing.length > 0;
