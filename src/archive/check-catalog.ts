@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Catalog, catalogDamage, openCatalog } from '../catalog/index.ts';
-import type { Finding } from '../domain/index.ts';
+import { type Finding, MailsealError } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { buildCatalog } from './current-catalog.ts';
 import { CATALOG_FILE } from './layout.ts';
@@ -52,7 +52,13 @@ async function deepFindings(
 	},
 ): Promise<Finding[]> {
 	const { newest, request, catalog, damaged } = given;
-	const fresh = await buildCatalog(archive, { place: { kind: 'memory' }, newest, signal: request.signal, onFinding() {} });
+	let fresh: Catalog;
+	try {
+		fresh = await buildCatalog(archive, { place: { kind: 'memory' }, newest, signal: request.signal, onFinding() {} });
+	} catch (error) {
+		if (!(error instanceof MailsealError) || (error.code !== 'unreachable' && error.code !== 'permission')) throw error;
+		return [unreachable(newest, error)];
+	}
 	try {
 		const findings: Finding[] = [];
 		const incomplete = fresh.read.incompleteMessages();
@@ -72,6 +78,17 @@ async function deepFindings(
 	} finally {
 		fresh.close();
 	}
+}
+
+/** All that is here was looked at nevertheless. */
+function unreachable({ name }: ReadSnapshot, { message, hint }: MailsealError): Finding {
+	return {
+		code: 'target-unreachable',
+		severity: 'warning',
+		subject: name,
+		text: `Whether snapshot ${name} is complete was not checked, since some of its bundles lie at a target only: ${message}`,
+		...(hint === undefined ? {} : { hint }),
+	};
 }
 
 function lostFindings({ dir }: Archive, catalog: Catalog | null): Finding[] {

@@ -24,7 +24,8 @@ export async function currentCatalog(archive: Archive, request: CatalogRequest =
 	const opened = openUnlessLost(archive);
 	// What a pack writes is for ever: it starts from the very bundles that the last snapshot names.
 	const isTrusted = request.lock === undefined ? isCurrent : isExact;
-	if (opened !== null && isTrusted(opened, newest)) return opened;
+	if (opened !== null && isTrusted(opened, newest) && !(await canBeMended(archive, opened, { newest, signal: request.signal ?? NEVER })))
+		return opened;
 	if (!archive.writable) {
 		opened?.close();
 		return inMemory(archive, { newest, request, why: 'the archive is read-only' });
@@ -35,6 +36,22 @@ export async function currentCatalog(archive: Archive, request: CatalogRequest =
 		if (request.lock !== undefined || !isFullDisk(error)) throw error;
 		return inMemory(archive, { newest, request, why: 'the disk is full' });
 	}
+}
+
+/** True where a bundle that was missing or damaged when the catalog was built can be opened now. */
+async function canBeMended(
+	archive: Archive,
+	catalog: Catalog,
+	{ newest, signal }: { readonly newest: ReadSnapshot | null; readonly signal: AbortSignal },
+): Promise<boolean> {
+	const lacking = new Set(catalog.lacks().map(({ subject }) => subject));
+	if (lacking.size === 0) return false;
+	for await (const opened of openManifests(archive, newest?.snapshot.bundles.filter(({ id }) => lacking.has(id)) ?? [], signal)) {
+		if ('bundle' in opened) return true;
+		// Whatever keeps it from being opened, the catalog stays as it is, and says what it lacks.
+		if (!(opened.error instanceof MailsealError) || opened.error.code === 'interrupted') throw opened.error;
+	}
+	return false;
 }
 
 /** The catalog as it lies on disk, null where none can be read; throws `archive-damaged` where it shows that snapshots are gone. */
@@ -176,6 +193,8 @@ function chainTo(archive: Archive, catalog: Catalog, newest: ReadSnapshot): Read
 		const { parent } = first.snapshot;
 		if (parent === null) return null;
 		if (parent.name === state.name) return parent.sha256 === state.sha256 ? chain : null;
+		// Each is later than its parent.
+		if (parent.name < state.name) return null;
 		try {
 			first = readSnapshot(archive.dir, parent.name);
 		} catch (error) {
@@ -279,15 +298,20 @@ export async function buildCatalog(archive: Archive, request: BuildRequest): Pro
 	try {
 		if (newest !== null) {
 			catalog.begin();
+			const lacks: Finding[] = [];
 			progress.step('index', newest.snapshot.bundles.length);
 			for await (const opened of openManifests(archive, newest.snapshot.bundles, request.signal ?? NEVER)) {
 				if (request.signal?.aborted === true) throw new MailsealError('interrupted', 'Interrupted: the catalog is as it was before');
 				if ('bundle' in opened) applyOpened(catalog, opened.ref, opened.bundle);
-				else if (isDamage(opened.error)) request.onFinding(bundleFinding(opened.ref, opened.error));
-				else throw opened.error;
+				else if (isDamage(opened.error)) {
+					const finding = bundleFinding(opened.ref, opened.error);
+					request.onFinding(finding);
+					lacks.push(finding);
+				} else throw opened.error;
 				progress.advance(1);
 			}
 			catalog.tidy();
+			catalog.setLacks(lacks);
 			// Only what stays on disk ever asks which bundles are known.
 			if (place.kind === 'file') noteSnapshots(archive, catalog, newest.name);
 			catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });

@@ -117,26 +117,37 @@ function noPart(reference: string, pattern: string, parts: readonly NumberedPart
 
 function resolve(catalog: Catalog, reference: string): MessageId {
 	const parsed = parseMessageRef(reference);
-	if (parsed.kind === 'id') return only(catalog.read.idsByPrefix(parsed.prefix), reference, 'give more digits');
+	if (parsed.kind === 'id') return only(catalog, catalog.read.idsByPrefix(parsed.prefix), { reference, hint: 'give more digits' });
 	if (parsed.kind === 'message-id') {
 		const found = catalog.read.idsByMessageId(parsed.value, 10);
 		const listed = found.map((id) => id.slice(0, 12)).join(', ');
-		return only(found, reference, `name one of them by its id: ${listed}`);
+		return only(catalog, found, { reference, hint: `name one of them by its id: ${listed}` });
 	}
 	const found = byPlacement(catalog, parsed.text);
-	if (found === null) throw notFound(reference);
+	if (found === null) throw notFound(catalog, reference);
 	return found;
 }
 
-function only(found: readonly MessageId[], reference: string, hint: string): MessageId {
+function only(
+	catalog: Catalog,
+	found: readonly MessageId[],
+	{ reference, hint }: { readonly reference: string; readonly hint: string },
+): MessageId {
 	const [first, second] = found;
-	if (first === undefined) throw notFound(reference);
+	if (first === undefined) throw notFound(catalog, reference);
 	if (second !== undefined)
 		throw new MailsealError('not-found', `Cannot tell which message "${reference}" means: several have it`, { hint });
 	return first;
 }
 
-function notFound(reference: string): MailsealError {
+function notFound(catalog: Catalog, reference: string): MailsealError {
+	const [lack, ...more] = catalog.lacks();
+	if (lack !== undefined) {
+		const others = more.length === 0 ? '' : `, and ${more.length} more bundles`;
+		throw new MailsealError('archive-damaged', `Cannot tell whether message "${reference}" is in the archive: ${lack.text}${others}`, {
+			...(lack.hint === undefined ? {} : { hint: lack.hint }),
+		});
+	}
 	return new MailsealError('not-found', `Cannot find message "${reference}" in the archive`, {
 		hint: 'look for it with "mailseal search"; --at names an older snapshot',
 	});

@@ -1,20 +1,28 @@
 import { existsSync } from 'node:fs';
 import type { Catalog } from '../catalog/index.ts';
-import type { BundleId, BundleRef } from '../domain/index.ts';
+import type { BundleId, BundleRef, MailsealError } from '../domain/index.ts';
 import { type ItemCache, openItemCache } from './item-cache.ts';
 import { itemPath, type Place, placePath } from './items.ts';
 import { attachmentIds, type StoredAt } from './locate.ts';
 import type { OffsiteBundle } from './offsite.ts';
 import type { Archive } from './open-archive.ts';
 import { eachParallel } from './parallel.ts';
+import { isDamage } from './read-stored.ts';
+
+/** What was fetched; it stays until it is released. */
+export interface Fetched {
+	/** The first thing that a target lacks or has damaged; what needs it cannot be read, or from another copy. */
+	readonly problem: MailsealError | null;
+	release(): void;
+}
 
 /** Brings what messages are read from here, where their bundles lie at a target. */
 export interface ItemFetcher {
 	/**
-	 * Fetches what these messages need and is not here: one ranged read for an item, and one for all that lie close to each other. Until
-	 * release() the items stay. Throws what reaching the target throws; what the target lacks is left for reading to complain of.
+	 * Fetches what these messages need and is not here: one ranged read for an item, and one for all that lie close to each other. Throws
+	 * what reaching the target throws; what the target lacks is left for reading to complain of.
 	 */
-	fetch(messages: readonly StoredAt[], options?: { readonly everyCopy?: boolean }): Promise<{ release(): void }>;
+	fetch(messages: readonly StoredAt[], options?: { readonly everyCopy?: boolean }): Promise<Fetched>;
 	/** True where something of these messages lies at a target and not here. */
 	isNeeded(messages: readonly StoredAt[]): boolean;
 	/** Forgets what was kept of these messages, after it was found damaged. */
@@ -62,10 +70,28 @@ export function openItemFetcher(archive: Archive, options: { readonly catalog: C
 				hold(paths, -1);
 				cache.sweepIfDue(new Set(held.keys()));
 			}
+			let problem: MailsealError | null = null;
+			// Several spans of one bundle open it once.
+			const opened = new Map<BundleId, Promise<OffsiteBundle>>();
+			async function openOnce(id: BundleId, stop: AbortSignal): Promise<OffsiteBundle> {
+				const bundle = opened.get(id) ?? open(id, stop);
+				opened.set(id, bundle);
+				return bundle;
+			}
 			try {
-				const spans = spansOf([...wanted.values()].filter((place) => !cache.has(place)));
-				await eachParallel(spans, { width: WIDTH, signal, work: (span, stop) => fetchSpan(span, { cache, open: (id) => open(id, stop) }) });
-				return { release };
+				await eachParallel(spansOf([...wanted.values()].filter((place) => !cache.has(place))), {
+					width: WIDTH,
+					signal,
+					async work(span, stop) {
+						try {
+							await fetchSpan(span, { cache, open: (id) => openOnce(id, stop) });
+						} catch (error) {
+							if (!isDamage(error)) throw error;
+							problem ??= error;
+						}
+					},
+				});
+				return { problem, release };
 			} catch (error) {
 				release();
 				throw error;
@@ -82,7 +108,7 @@ export function openItemFetcher(archive: Archive, options: { readonly catalog: C
 
 /** Places of a message that are in no bundle here and that a target has; none where one copy can be read here. */
 function lackingPlaces(archive: Archive, at: StoredAt, everyCopy: boolean): Place[] {
-	const lacks = (place: Place): boolean => archive.offsite.has(place.bundle) && !existsSync(placePath(archive.dir, place));
+	const lacks = (place: Place): boolean => !existsSync(placePath(archive.dir, place)) && archive.offsite.has(place.bundle);
 	const choices = at.copies.map((copy) => {
 		const places: Place[] = lacks(copy) ? [copy] : [];
 		if (copy.recipe === null) return places;
@@ -111,12 +137,13 @@ export function spansOf(places: readonly Place[]): Span[] {
 	const spans: (Span & { places: Place[]; end: number })[] = [];
 	for (const place of order) {
 		const last = spans.at(-1);
-		const end = place.offset + place.length;
-		const isClose = last?.places[0]?.bundle === place.bundle && place.offset - last.end <= GAP && end - last.start <= SPAN;
-		if (last !== undefined && isClose) {
-			last.places.push(place);
-			last.end = end;
-		} else spans.push({ places: [place], start: place.offset, end });
+		const open = last?.places[0]?.bundle === place.bundle ? last : undefined;
+		// Items of a forged manifest may lie within each other.
+		const end = Math.max(place.offset + place.length, open?.end ?? 0);
+		if (open !== undefined && place.offset - open.end <= GAP && end - open.start <= SPAN) {
+			open.places.push(place);
+			open.end = end;
+		} else spans.push({ places: [place], start: place.offset, end: place.offset + place.length });
 	}
 	return spans;
 }

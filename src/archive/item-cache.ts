@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs';
+import {
+	closeSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	statSync,
+	unlinkSync,
+	utimesSync,
+	writeFileSync,
+	writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../domain/index.ts';
 import { asMailsealError, listNames } from '../platform/index.ts';
@@ -8,8 +20,8 @@ import { CACHE_FOLDER } from './layout.ts';
 
 /** Bytes kept of what was fetched from targets. */
 const LIMIT = 1024 ** 3;
-/** After so many bytes fetched the cache is looked through. */
-const SWEEP_EVERY = LIMIT / 8;
+/** After so much of the limit was fetched, by whomever, the cache is looked through. */
+const SWEEP_SHARE = 1 / 8;
 
 /** Items fetched from a target, one file each. Every file may be deleted at any time; none is believed: messages are proved by their ids. */
 export interface ItemCache {
@@ -24,6 +36,8 @@ export interface ItemCache {
 
 export function openItemCache(dir: string, limit: number = LIMIT): ItemCache {
 	const top = join(dir, CACHE_FOLDER, 'items');
+	/** Bytes fetched since the last sweep: each call fetches little, and many calls much. */
+	const counter = join(dir, CACHE_FOLDER, 'fetched');
 	let fetched = 0;
 
 	return {
@@ -31,13 +45,12 @@ export function openItemCache(dir: string, limit: number = LIMIT): ItemCache {
 			const path = itemPath(dir, place);
 			try {
 				if (statSync(path).size !== place.length) return false;
-				const now = new Date();
-				utimesSync(path, now, now);
-				return true;
 			} catch (error) {
 				if (systemCode(error) === 'ENOENT') return false;
 				throw asMailsealError(error, 'look at', path);
 			}
+			touch(path);
+			return true;
 		},
 
 		async keep(place, pieces) {
@@ -64,9 +77,11 @@ export function openItemCache(dir: string, limit: number = LIMIT): ItemCache {
 		forget: (place) => remove(itemPath(dir, place)),
 
 		sweepIfDue(held) {
-			if (fetched < Math.min(SWEEP_EVERY, limit)) return;
+			if (fetched === 0) return;
+			const total = readCounter(counter) + fetched;
 			fetched = 0;
-			sweep(top, { limit, held });
+			if (total >= limit * SWEEP_SHARE) sweep(top, { limit, held });
+			writeCounter(counter, total >= limit * SWEEP_SHARE ? 0 : total);
 		},
 	};
 }
@@ -82,6 +97,35 @@ function sweep(top: string, { limit, held }: { readonly limit: number; readonly 
 		if (held.has(path)) continue;
 		remove(path);
 		total -= size;
+	}
+}
+
+/** Who may only read the cache uses it as it is. */
+function touch(path: string): void {
+	const now = new Date();
+	try {
+		utimesSync(path, now, now);
+	} catch (error) {
+		if (systemCode(error) === undefined) throw error;
+	}
+}
+
+function readCounter(path: string): number {
+	try {
+		const count = Number(readFileSync(path, 'utf8'));
+		return Number.isSafeInteger(count) && count >= 0 ? count : 0;
+	} catch (error) {
+		if (systemCode(error) === undefined) throw error;
+		return 0;
+	}
+}
+
+/** Two that write at once count too little, and the sweep comes later. */
+function writeCounter(path: string, count: number): void {
+	try {
+		writeFileSync(path, String(count), { mode: 0o600 });
+	} catch (error) {
+		if (systemCode(error) === undefined) throw error;
 	}
 }
 

@@ -31,7 +31,7 @@ async function listFrom<Row>(
 			...(folder === undefined ? {} : { folder }),
 			...(limit === undefined ? {} : { limit: limit + 1 }),
 		};
-		return cut(query(catalog, filter), limit, []);
+		return cut(query(catalog, filter), limit, catalog.lacks());
 	} finally {
 		catalog.close();
 	}
@@ -84,7 +84,7 @@ export async function listAttachments(archive: Archive, request: ListRequest): P
 		const { account, limit } = request;
 		const filter = account === undefined ? {} : { account };
 		const rows = catalog.read.listAttachments({ ...filter, ...(limit === undefined ? {} : { limit: limit + 1 }) });
-		const { result, findings } = cut(rows, limit, []);
+		const { result, findings } = cut(rows, limit, catalog.lacks());
 		return { result: { ...result, bundles: catalog.read.attachmentBundles(filter) }, findings };
 	} finally {
 		catalog.close();
@@ -129,7 +129,7 @@ export async function search(archive: Archive, request: SearchRequest): Promise<
 	const query = parseSearchQuery(request.query);
 	const catalog = await catalogAt(archive, request);
 	try {
-		return cut(catalog.search(query, request.limit + 1).map(messageRow), request.limit, []);
+		return cut(catalog.search(query, request.limit + 1).map(messageRow), request.limit, catalog.lacks());
 	} finally {
 		catalog.close();
 	}

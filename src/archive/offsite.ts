@@ -1,14 +1,19 @@
-import { type BundleId, type BundleRef, MailsealError } from '../domain/index.ts';
+import { statSync } from 'node:fs';
+import { type BundleId, type BundleRef, MailsealError, systemCode } from '../domain/index.ts';
+import { asMailsealError } from '../platform/index.ts';
 import type { BlobStore } from '../remote/index.ts';
+import { isDamage } from './read-stored.ts';
+import { isStoredAs } from './target/compare.ts';
+import { digestOf } from './target/content.ts';
 import { type HeadCache, openHeadCache } from './target/head-cache.ts';
 import type { TargetAddress, TargetKeys } from './target/keys.ts';
 import { type BundleCopy, listFolder } from './target/listing.ts';
 import { bundleBlob, bundleFolderOf } from './target/names.ts';
 import { openTarget, type Target } from './target/open-target.ts';
-import { readRecords, type TargetRecord } from './target/record.ts';
-import { type OpenedBlob, openBlob, readBlob } from './target/sealing.ts';
+import { readRecords, recordsFolder, type TargetRecord } from './target/record.ts';
+import { isPoorCopy, type OpenedBlob, openBlob, readBlob } from './target/sealing.ts';
 
-/** A bundle at a target, read in ranges. */
+/** A bundle at a target, read in ranges; of several copies the first that has a range whole gives it. */
 export interface OffsiteBundle {
 	readonly size: number;
 	read(offset: number, length: number): Promise<Uint8Array>;
@@ -18,7 +23,7 @@ export interface OffsiteBundle {
 export interface Offsite {
 	/** True for a bundle that counts as there although it is not here. */
 	has(id: BundleId): boolean;
-	/** Opens a bundle at its target; throws what reaching the target throws, `not-found` where it is not there either. Opened once and kept. */
+	/** Opens a bundle at its target; throws what reaching the target throws, `not-found` where it is not there either. `signal` ends its reads too. */
 	open(ref: BundleRef, signal: AbortSignal): Promise<OffsiteBundle>;
 	/** All bytes of a bundle, from the first on, unproved. */
 	stream(ref: BundleRef, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
@@ -31,71 +36,129 @@ export type Reach = (address: TargetAddress) => Promise<{ readonly store: BlobSt
 /** For an archive that keeps everything here. */
 export const NOTHING_OFFSITE: Offsite = {
 	has: () => false,
-	open: (ref) =>
-		Promise.reject(new MailsealError('not-found', `Cannot read bundle ${ref.id}: it is not here, and no target is known to have it`)),
-	stream: (ref) =>
-		Promise.reject(new MailsealError('not-found', `Cannot read bundle ${ref.id}: it is not here, and no target is known to have it`)),
+	open: (ref) => Promise.reject(unknownBundle(ref)),
+	stream: (ref) => Promise.reject(unknownBundle(ref)),
 	async close() {},
 };
+
+function unknownBundle({ id }: BundleRef): MailsealError {
+	return new MailsealError('not-found', `Cannot read bundle ${id}: it is not here, and no target is known to have it`);
+}
 
 /** Copies of bundles at one target, found when they are first asked for. */
 interface Finder {
 	readonly target: Target;
+	/** Those that this host can vouch for come first. */
 	find(ref: BundleRef, signal: AbortSignal): Promise<readonly BundleCopy[]>;
+	/** Looks again the next time; false where it would have done so. */
+	forget(ref: BundleRef): boolean;
 }
 
-function openFinder(target: Target, preferred: (id: BundleId) => string | null): Finder {
+/** `ownHash`: SHA-256 of the age file that this host shipped itself. */
+function openFinder(target: Target, ownHash: (id: BundleId) => string | null): Finder {
+	// One folder has a 256th of all bundles: whoever reads many lists each folder once.
+	const listed = new Map<string, readonly BundleCopy[]>();
+	const proved = new Map<BundleId, readonly BundleCopy[]>();
+
+	/** Of several copies one may be another file, which only all of its bytes tell: by its size and its seal it looks the same. */
+	async function wholeFirst(ref: BundleRef, copies: readonly BundleCopy[], signal: AbortSignal): Promise<readonly BundleCopy[]> {
+		const known = proved.get(ref.id);
+		if (known !== undefined || copies.length < 2) return known ?? copies;
+		const whole: BundleCopy[] = [];
+		for (const copy of copies) if (await isWholeCopy(target, { ref, copy, signal })) whole.push(copy);
+		const order = [...whole, ...copies.filter((copy) => !whole.includes(copy))];
+		proved.set(ref.id, order);
+		return order;
+	}
+
 	return {
 		target,
 		async find(ref, signal) {
-			if (target.encryption === 'none') {
-				return [{ ...ref, name: bundleBlob(ref, null), sealedHash: null, modified: null, md5: null }];
-			}
-			const own = preferred(ref.id);
-			const copies = (await listFolder(target.store, bundleFolderOf(ref), signal)).filter(({ id }) => id === ref.id);
-			// What this host shipped itself is what it can vouch for.
-			return copies.sort((a, b) => Number(b.sealedHash === own) - Number(a.sealedHash === own));
+			if (target.encryption === 'none') return [{ ...ref, name: bundleBlob(ref, null), sealedHash: null, modified: null, md5: null }];
+			const folder = bundleFolderOf(ref);
+			const copies = listed.get(folder) ?? (await listFolder(target.store, folder, signal));
+			listed.set(folder, copies);
+			const hash = ownHash(ref.id);
+			const ours = copies.filter((copy) => copy.id === ref.id && isStoredAs(copy, target.encryption));
+			const own = ours.find(({ sealedHash }) => sealedHash === hash);
+			return own === undefined ? wholeFirst(ref, ours, signal) : [own, ...ours.filter((copy) => copy !== own)];
+		},
+		forget(ref) {
+			proved.delete(ref.id);
+			return listed.delete(bundleFolderOf(ref));
 		},
 	};
+}
+
+/** False for a copy that is damaged, encrypted for somebody else, or another file. */
+async function isWholeCopy(
+	target: Target,
+	{ ref, copy, signal }: { readonly ref: BundleRef; readonly copy: BundleCopy; readonly signal: AbortSignal },
+): Promise<boolean> {
+	try {
+		return (await digestOf(readBlob(target, { name: copy.name, signal }), { signal })).sha256 === ref.id;
+	} catch (error) {
+		if (!isPoorCopy(error)) throw error;
+		return false;
+	}
 }
 
 /** Everything that is not here lies at this one target. The caller closes its store. */
 export function offsiteAt(target: Target, dir: string): Offsite {
 	const finder = openFinder(target, () => null);
-	return openOffsite({ dir, has: () => true, finderOf: async () => finder, close: async () => {} });
+	return openOffsite({ dir, has: () => true, findersOf: () => [async () => finder], close: async () => {} });
 }
 
 /** What an archive's own records say that it dropped; each target is reached when it is first needed. */
 export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
-	let records: readonly TargetRecord[] | null = null;
-	const finders = new Map<TargetRecord, Promise<Finder>>();
+	let records: readonly TargetRecord[] = [];
+	let read: bigint | null = null;
+	const finders = new Map<string, Promise<Finder>>();
 
-	function holderOf(id: BundleId): TargetRecord | undefined {
-		records ??= readRecords(dir).filter(({ dropped }) => dropped.size > 0);
-		return records.find(({ dropped }) => dropped.has(id));
+	/** As it is now: a sync of this very process may just have dropped a bundle. */
+	function holdersOf(id: BundleId): readonly TargetRecord[] {
+		const changed = changeOf(recordsFolder(dir));
+		if (changed !== read) {
+			records = readRecords(dir).filter(({ dropped }) => dropped.size > 0);
+			read = changed;
+		}
+		return records.filter(({ dropped }) => dropped.has(id));
 	}
 
-	async function connect(record: TargetRecord, signal: AbortSignal): Promise<Finder> {
-		const { store, keys } = await reach(record.address);
-		const target = await openTarget({ address: record.address, store, keys, signal });
-		return openFinder(target, (id) => record.copies.get(id)?.sealedHash ?? null);
+	function connect({ address }: TargetRecord, signal: AbortSignal): Promise<Finder> {
+		const key = keyOf(address);
+		let finder = finders.get(key);
+		if (finder === undefined) {
+			finder = openKnown(address, signal);
+			finders.set(key, finder);
+			// It is tried again the next time.
+			finder.catch(() => finders.delete(key));
+		}
+		return finder;
+	}
+
+	async function openKnown(address: TargetAddress, signal: AbortSignal): Promise<Finder> {
+		const { store, keys } = await reach(address);
+		try {
+			const target = await openTarget({ address, store, keys, signal });
+			const own = (id: BundleId): TargetRecord | undefined => holdersOf(id).find((record) => keyOf(record.address) === keyOf(address));
+			return openFinder(target, (id) => own(id)?.copies.get(id)?.sealedHash ?? null);
+		} catch (error) {
+			await store.close();
+			// Bundles were proved there before: that it has none of them now says that it is another place.
+			if (!(error instanceof MailsealError) || error.code !== 'not-found') throw error;
+			throw new MailsealError('unreachable', error.message, { cause: error, hint: 'is the disk mounted, is it the right bucket?' });
+		}
 	}
 
 	return openOffsite({
 		dir,
-		has: (id) => holderOf(id) !== undefined,
-		finderOf(id, signal) {
-			const record = holderOf(id);
-			if (record === undefined) return NOTHING_OFFSITE.open({ id, kind: 'sealed', size: 0 }, signal) as Promise<never>;
-			let finder = finders.get(record);
-			if (finder === undefined) {
-				finder = connect(record, signal);
-				finders.set(record, finder);
-			}
-			return finder;
-		},
+		has: (id) => holdersOf(id).length > 0,
+		findersOf: (id, signal) => holdersOf(id).map((record) => () => connect(record, signal)),
 		async close() {
-			for (const finder of finders.values()) {
+			const open = [...finders.values()];
+			finders.clear();
+			for (const finder of open) {
 				await finder.then(
 					({ target }) => target.store.close(),
 					// It was never reached, which was told when it was tried.
@@ -106,68 +169,108 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 	});
 }
 
+function keyOf({ url, endpoint }: TargetAddress): string {
+	return `${url}\n${endpoint ?? ''}`;
+}
+
+/** When a folder's entries last changed; null where it is not there. */
+function changeOf(folder: string): bigint | null {
+	try {
+		return statSync(folder, { bigint: true }).mtimeNs;
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') return null;
+		throw asMailsealError(error, 'look at', folder);
+	}
+}
+
+/** A head in which the part of a recipient is damaged looks like one for somebody else. */
+const HEAD_FAULTS: ReadonlySet<string> = new Set(['archive-damaged', 'permission']);
+
 function openOffsite(options: {
 	readonly dir: string;
 	has(id: BundleId): boolean;
-	finderOf(id: BundleId, signal: AbortSignal): Promise<Finder>;
+	/** The targets that have a bundle, each reached when it is called. */
+	findersOf(id: BundleId, signal: AbortSignal): readonly (() => Promise<Finder>)[];
 	close(): Promise<void>;
 }): Offsite {
 	const heads: HeadCache = openHeadCache(options.dir);
-	const opened = new Map<BundleId, Promise<OffsiteBundle>>();
 
-	/** The first copy that can be used. */
+	/** Uses the first copy that can be used, of the first target that has one. */
 	async function firstGood<Result>(
 		ref: BundleRef,
 		signal: AbortSignal,
 		use: (target: Target, copy: BundleCopy) => Promise<Result>,
 	): Promise<Result> {
-		const finder = await options.finderOf(ref.id, signal);
-		let first: MailsealError | null = null;
-		for (const copy of await finder.find(ref, signal)) {
+		let worst: MailsealError | null = null;
+		function note(error: unknown): void {
+			if (!(error instanceof MailsealError) || error.code === 'interrupted') throw error;
+			// What is damaged at one target may be whole at another that cannot be reached.
+			if (worst === null || (isDamage(worst) && !isDamage(error))) worst = error;
+		}
+		for (const connect of options.findersOf(ref.id, signal)) {
 			try {
-				return await use(finder.target, copy);
+				const finder = await connect();
+				for (let looks = 0; looks < 2; looks++) {
+					const copies = await finder.find(ref, signal);
+					for (const copy of copies) {
+						try {
+							return await use(finder.target, copy);
+						} catch (error) {
+							if (!isPoorCopy(error)) throw error;
+							note(error);
+						}
+					}
+					if (copies.length === 0) note(notThere(ref, finder.target));
+					// A copy may have taken another's place since.
+					if (!finder.forget(ref)) break;
+				}
 			} catch (error) {
-				if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
-				first ??= error;
+				note(error);
 			}
 		}
-		throw (
-			first ?? new MailsealError('not-found', `Cannot read bundle ${ref.id}: the target "${finder.target.store.place}" does not have it`)
-		);
+		throw worst ?? unknownBundle(ref);
 	}
 
-	async function connect(ref: BundleRef, signal: AbortSignal): Promise<OffsiteBundle> {
-		return firstGood(ref, signal, async (target, copy) => {
-			const open = (head: Uint8Array | null): Promise<OpenedBlob> => openBlob(target, { name: copy.name, size: copy.size, head, signal });
-			const kept = heads.read(copy);
-			const blob = await open(kept).catch((error: unknown) => {
-				// The head that was kept may be the damaged one.
-				if (kept !== null && error instanceof MailsealError && error.code === 'archive-damaged') return open(null);
-				throw error;
-			});
-			if (blob.size !== ref.size) {
-				throw new MailsealError(
-					'archive-damaged',
-					`Cannot read bundle ${ref.id}: at "${target.store.place}" it has ${blob.size} bytes (${ref.size} are right)`,
-				);
-			}
-			if (blob.head !== null) heads.keep(copy, blob.head);
-			return blob;
+	async function openCopy(
+		ref: BundleRef,
+		{ target, copy, signal }: { target: Target; copy: BundleCopy; signal: AbortSignal },
+	): Promise<OpenedBlob> {
+		const open = (head: Uint8Array | null): Promise<OpenedBlob> => openBlob(target, { name: copy.name, size: copy.size, head, signal });
+		const kept = heads.read(copy);
+		const blob = await open(kept).catch((error: unknown) => {
+			// The head that was kept may be the damaged one.
+			if (kept !== null && error instanceof MailsealError && HEAD_FAULTS.has(error.code)) return open(null);
+			throw error;
 		});
+		if (blob.size !== ref.size) {
+			throw new MailsealError(
+				'archive-damaged',
+				`Cannot read bundle ${ref.id}: at "${target.store.place}" it has ${blob.size} bytes (${ref.size} are right)`,
+			);
+		}
+		if (blob.head !== null) heads.keep(copy, blob.head);
+		return blob;
 	}
 
 	return {
 		has: options.has,
 		async open(ref, signal) {
-			let bundle = opened.get(ref.id);
-			if (bundle === undefined) {
-				bundle = connect(ref, signal);
-				opened.set(ref.id, bundle);
-				bundle.catch(() => opened.delete(ref.id));
-			}
-			return bundle;
+			const blobs = new Map<string, Promise<OpenedBlob>>();
+			const use = <Result>(work: (blob: OpenedBlob) => Promise<Result>): Promise<Result> =>
+				firstGood(ref, signal, async (target, copy) => {
+					const key = `${target.store.place}\n${copy.name}`;
+					const blob = blobs.get(key) ?? openCopy(ref, { target, copy, signal });
+					blobs.set(key, blob);
+					return work(await blob);
+				});
+			await use(async () => {});
+			return { size: ref.size, read: (offset, length) => use((blob) => blob.read(offset, length)) };
 		},
 		stream: (ref, signal) => firstGood(ref, signal, async (target, copy) => readBlob(target, { name: copy.name, signal })),
 		close: options.close,
 	};
+}
+
+function notThere({ id }: BundleRef, { store }: Target): MailsealError {
+	return new MailsealError('not-found', `Cannot read bundle ${id}: the target "${store.place}" does not have it`);
 }

@@ -133,7 +133,8 @@ function readHead(path: string): Head {
 	return parseHead(text, path);
 }
 
-function parseHead(text: string, path: string): Head {
+/** What the head of an archive says; throws `archive-damaged`, or `format-newer`. */
+export function parseHead(text: string, path: string): Head {
 	let value: unknown;
 	try {
 		value = JSON.parse(text);

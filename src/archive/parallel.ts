@@ -15,9 +15,10 @@ export async function eachParallel<Item>(
 	let failure: unknown;
 
 	async function run(): Promise<void> {
-		for (let one = next.next(); one.done !== true; one = next.next()) {
-			if (signal.aborted) return;
+		while (!signal.aborted) {
 			try {
+				const one = next.next();
+				if (one.done === true) return;
 				await options.work(one.value, signal);
 			} catch (error) {
 				if (!failed) failure = error;

@@ -32,7 +32,8 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 		refuseDamaged(catalog);
 		const chosen = choose(catalog, request.selections);
 		const writer = request.as === 'mbox' ? mboxWriter(request) : maildirWriter(request);
-		const findings: Finding[] = [];
+		// What a damaged bundle says is missing from this restore, and must not be missed in silence.
+		const findings: Finding[] = catalog.lacks();
 		const tally: Tally = { accounts: 0, folders: 0, written: 0, present: 0, bytes: 0 };
 		request.progress.step('restore', countChosen(catalog, chosen));
 		for (const [account, folders] of chosen) {
@@ -167,7 +168,11 @@ async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 					for (const job of batch) {
 						throwIfAborted(request.signal);
 						const done = restoreMessages([job], one);
-						take([job], await onceMore([job], { done, fetcher, again: async () => restoreMessages([job], one) }), context);
+						take(
+							[job],
+							await onceMore([job], { done, fetcher, findings: context.findings, again: async () => restoreMessages([job], one) }),
+							context,
+						);
 					}
 				});
 			}
@@ -184,7 +189,7 @@ async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
 			(await workers.run({ type: 'restore', jobs: some })).outcomes;
 		const task = withFetched(batch, fetcher, async () => {
 			const done = await run(batch);
-			take(batch, await onceMore(batch, { done, fetcher, again: run }), context);
+			take(batch, await onceMore(batch, { done, fetcher, findings: context.findings, again: run }), context);
 		});
 		running.add(task);
 		task.then(
@@ -212,10 +217,11 @@ async function onceMore(
 	tried: {
 		readonly done: readonly RestoreOutcome[];
 		readonly fetcher: ItemFetcher;
+		readonly findings: Finding[];
 		readonly again: (jobs: readonly RestoreJob[]) => Promise<readonly RestoreOutcome[]>;
 	},
 ): Promise<readonly RestoreOutcome[]> {
-	const { done, fetcher, again } = tried;
+	const { done, fetcher, findings, again } = tried;
 	const failed = jobs.filter((_job, index) => {
 		const outcome = done[index];
 		return outcome?.outcome === 'failed' && (outcome.code === 'archive-damaged' || outcome.code === 'not-found');
@@ -224,6 +230,7 @@ async function onceMore(
 	if (!fetcher.isNeeded(messages)) return done;
 	fetcher.forget(messages);
 	const fetched = await fetcher.fetch(messages, { everyCopy: true });
+	if (fetched.problem !== null) notePoorCopy(fetched.problem, findings);
 	try {
 		const second = new Map((await again(failed)).map((outcome, index) => [failed[index], outcome]));
 		return jobs.map((job, index) => second.get(job) ?? (done[index] as RestoreOutcome));
@@ -231,6 +238,14 @@ async function onceMore(
 		fetched.release();
 	}
 }
+
+/** That a file is not here says little of a message that was to come from a target: what is the case there is told once. */
+function notePoorCopy({ message, hint }: MailsealError, findings: Finding[]): void {
+	if (findings.some(({ code, text }) => code === POOR_COPY && text === message)) return;
+	findings.push({ code: POOR_COPY, severity: 'error', subject: 'target', text: message, ...(hint === undefined ? {} : { hint }) });
+}
+
+const POOR_COPY = 'target-copy-unreadable';
 
 function take(jobs: readonly RestoreJob[], outcomes: readonly RestoreOutcome[], { request, findings, tally }: Context): void {
 	for (const [index, outcome] of outcomes.entries()) {

@@ -14,7 +14,8 @@ export async function status(archive: Archive, now: number): Promise<Outcome<Sta
 	try {
 		const state = catalog.state();
 		const bundles = catalog.bundles();
-		const { findings } = confirmBundles(archive, catalog);
+		const confirmed = confirmBundles(archive, catalog);
+		const findings = [...catalog.lacks(), ...confirmed.findings];
 		const targets = targetsOf(archive);
 		const { attachments, bytes, sharedBytes } = catalog.attachmentTotals();
 		return {

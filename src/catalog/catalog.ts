@@ -3,6 +3,7 @@ import {
 	type AccountName,
 	type BundleId,
 	type BundleRef,
+	type Finding,
 	type FolderName,
 	MailsealError,
 	type PlacedWord,
@@ -41,6 +42,9 @@ export interface Catalog {
 	totals(): Totals;
 	/** Counted once for each change and kept, so that an unchanged night does not count again. */
 	attachmentTotals(): AttachmentTotals;
+	/** Bundles that were missing or damaged when the catalog was built, and what they say is left out; empty for a whole catalog. */
+	lacks(): Finding[];
+	setLacks(findings: readonly Finding[]): void;
 	/** Bundles of the present snapshot, oldest first. */
 	bundles(): BundleRef[];
 	/** Bundles that any known snapshot names, in no order. */
@@ -138,6 +142,8 @@ export function openCatalog(place: Place): Catalog {
 		totals: () => ({ ...totals }),
 		attachmentTotals: countAttachments,
 
+		lacks: () => JSON.parse(meta('lacks') ?? '[]') as Finding[],
+		setLacks: (findings) => setMeta('lacks', JSON.stringify(findings)),
 		bundles: () => refs('WHERE position IS NOT NULL ORDER BY position'),
 		knownBundles: () => refs(''),
 

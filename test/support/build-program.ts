@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll } from 'vitest';
+import { buildChunks, chunksApart } from '../../scripts/chunks.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -11,9 +12,10 @@ export const NODE_PATH = join(ROOT, 'node_modules');
 
 /**
  * Builds `entry` (relative to the repository) as scripts/build.mjs builds the program, for the time of a test file: what runs is
- * never older than the source, and no other build can take it away meanwhile.
+ * never older than the source, and no other build can take it away meanwhile. `chunks`: with the packages that reach targets and
+ * encrypt, which take a second to build.
  */
-export function builtFile(entry: string): { readonly path: string } {
+export function builtFile(entry: string, { chunks = false }: { readonly chunks?: boolean } = {}): { readonly path: string } {
 	const folder = mkdtempSync(join(tmpdir(), 'mailseal-built-'));
 	const path = join(folder, 'built.cjs');
 	beforeAll(async () => {
@@ -29,7 +31,9 @@ export function builtFile(entry: string): { readonly path: string } {
 			loader: { '.py': 'text' },
 			minifySyntax: true,
 			logLevel: 'error',
+			plugins: [chunksApart],
 		});
+		if (chunks) await buildChunks(folder);
 	});
 	afterAll(() => rmSync(folder, { recursive: true, force: true }));
 	return { path };

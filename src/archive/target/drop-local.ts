@@ -1,4 +1,4 @@
-import type { BundleId, BundleRef } from '../../domain/index.ts';
+import { type BundleId, type BundleRef, MailsealError } from '../../domain/index.ts';
 import { sizeOf } from '../../platform/index.ts';
 import { bundlePath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
@@ -6,54 +6,77 @@ import { proveCopy } from './check.ts';
 import { digestOf } from './content.ts';
 import type { BundleCopy } from './listing.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { readBlob } from './sealing.ts';
-import type { Dropped, SyncState } from './sync-state.ts';
+import { isPoorCopy, readBlob } from './sealing.ts';
+import { shipAll } from './ship-missing.ts';
+import { type Dropped, damagedCopy, type SyncState } from './sync-state.ts';
 
 /** A bundle that may go here, and the copy that stays. */
 interface Planned {
 	readonly ref: BundleRef;
 	readonly copy: BundleCopy;
+	/** False for one that is gone already, and on no record: as after the record was lost. */
+	readonly isHere: boolean;
 }
 
 /**
- * Removes sealed bundles here that the target has proved just now. First a plan; a dry run gives what it says, and proves nothing. What is
- * removed is on record before the first file goes: a pack takes a bundle on record for one that is there.
+ * Removes sealed bundles here that the target has proved just now. What is removed is on record before the first file goes: a pack takes
+ * a bundle on record for one that is there. A copy that turns out to be damaged is shipped again, and its bundle stays here.
  */
 export async function dropLocal(state: SyncState): Promise<Dropped> {
-	const plan = planDrop(state);
-	if (state.request.dryRun) return summaryOf(plan);
-	const proved = await provePlan(state, plan);
-	const { archive, dropped, known } = state;
+	const { archive, dropped, known, request } = state;
+	const { proved, damaged } = await provePlan(state, planDrop(state));
+	await shipAll(state, damaged);
+	if (proved.length === 0) return summaryOf([]);
 	const lock = archive.lock();
 	try {
 		for (const { ref } of proved) dropped.set(ref.id, ref.size);
-		const record = readRecord(archive.dir, state.request.address);
+		const record = readRecord(archive.dir, request.address);
 		if (record === null) throw new Error('a sync remembers its target before it drops anything');
 		writeRecord(archive.files, archive.dir, { ...record, copies: known, dropped });
 		for (const { ref } of proved) archive.files.remove(bundlePath(archive.dir, ref.kind, ref.id));
 	} finally {
 		lock.release();
 	}
-	return summaryOf(proved);
+	return summaryOf(proved.filter(({ isHere }) => isHere));
 }
 
-function summaryOf(plan: readonly Planned[]): Dropped {
+/** What dropLocal() would remove once all that is lacking was shipped: proves nothing. */
+export function plannedDrop(state: Pick<SyncState, 'archive' | 'refs' | 'findings'>): Dropped {
+	if (isSomethingWrong(state)) return summaryOf([]);
+	return summaryOf([...state.refs.values()].flatMap((ref) => (ref.kind === 'sealed' && isWholeHere(state, ref) ? [{ ref }] : [])));
+}
+
+function summaryOf(plan: readonly Pick<Planned, 'ref'>[]): Dropped {
 	return { bundles: plan.length, bytes: plan.reduce((total, { ref }) => total + ref.size, 0) };
 }
 
-/** Sealed bundles that are here and that a snapshot at the target needs, so that no prune there takes them. Pure but for looking at sizes. */
-function planDrop({ archive, refs, standing, findings }: SyncState): Planned[] {
-	// With something wrong, two copies are better than one.
-	if (findings.some(({ severity }) => severity === 'error')) return [];
-	return [...refs.values()].flatMap((ref) => {
+/** With something wrong, two copies are better than one. */
+function isSomethingWrong({ findings }: Pick<SyncState, 'findings'>): boolean {
+	return findings.some(({ severity }) => severity === 'error');
+}
+
+function isWholeHere({ archive }: Pick<SyncState, 'archive'>, ref: BundleRef): boolean {
+	return sizeOf(bundlePath(archive.dir, ref.kind, ref.id)) === ref.size;
+}
+
+/** Sealed bundles that a snapshot at the target needs, so that no prune there takes them. */
+function planDrop(state: SyncState): Planned[] {
+	const { archive, refs, standing, dropped } = state;
+	if (isSomethingWrong(state)) return [];
+	return [...refs.values()].flatMap((ref): Planned[] => {
 		const copy = standing.get(ref.id);
 		if (ref.kind !== 'sealed' || copy === undefined) return [];
-		return sizeOf(bundlePath(archive.dir, ref.kind, ref.id)) === ref.size ? [{ ref, copy }] : [];
+		if (isWholeHere(state, ref)) return [{ ref, copy, isHere: true }];
+		const isUnknown = !dropped.has(ref.id) && sizeOf(bundlePath(archive.dir, ref.kind, ref.id)) === null;
+		return isUnknown ? [{ ref, copy, isHere: false }] : [];
 	});
 }
 
-async function provePlan(state: SyncState, plan: readonly Planned[]): Promise<Planned[]> {
-	const { request, findings } = state;
+async function provePlan(
+	state: SyncState,
+	plan: readonly Planned[],
+): Promise<{ readonly proved: readonly Planned[]; readonly damaged: readonly BundleRef[] }> {
+	const { request, findings, standing } = state;
 	const proved = new Set<BundleId>();
 	let foreign = 0;
 	request.progress.step('prove', plan.length);
@@ -63,8 +86,7 @@ async function provePlan(state: SyncState, plan: readonly Planned[]): Promise<Pl
 		async work({ ref, copy }, signal) {
 			const whose = await originOf(state, { ref, copy, signal });
 			if (whose === 'unknown') foreign++;
-			else if (whose === 'damaged') state.standing.delete(ref.id);
-			else if (await proveCopy(state, { ref, copy, signal })) proved.add(ref.id);
+			else if (whose !== 'damaged' && (await proveCopy(state, { ref, copy, signal }))) proved.add(ref.id);
 			request.progress.advance(1);
 		},
 	});
@@ -77,16 +99,45 @@ async function provePlan(state: SyncState, plan: readonly Planned[]): Promise<Pl
 			hint: 'give --identity FILE, so that they can be opened and compared',
 		});
 	}
-	return plan.filter(({ ref }) => proved.has(ref.id));
+	return {
+		proved: plan.filter(({ ref }) => proved.has(ref.id)),
+		damaged: plan.flatMap(({ ref }) => (standing.has(ref.id) ? [] : [ref])),
+	};
 }
 
 /** Anybody who may write there can put an age file of anything under a bundle's name: only an own one, or one that was opened, is believed. */
 async function originOf(
-	{ target, known }: SyncState,
-	{ ref, copy, signal }: Planned & { readonly signal: AbortSignal },
+	state: SyncState,
+	{ ref, copy, signal }: Omit<Planned, 'isHere'> & { readonly signal: AbortSignal },
 ): Promise<'own' | 'opened' | 'unknown' | 'damaged'> {
+	const { target, known } = state;
 	if (copy.sealedHash === null || copy.sealedHash === known.get(ref.id)?.sealedHash) return 'own';
 	if (target.keys.identities.length === 0) return 'unknown';
-	const { sha256 } = await digestOf(readBlob(target, { name: copy.name, signal }), { signal });
-	return sha256 === ref.id ? 'opened' : 'damaged';
+	let problem: string | null;
+	try {
+		problem = await contentProblem(state, { ref, copy, signal });
+	} catch (error) {
+		// Encrypted for others than the identities that were given: whether that is right, this host cannot know.
+		if (isPoorCopy(error)) return 'unknown';
+		throw error;
+	}
+	if (problem === null) return 'opened';
+	state.standing.delete(ref.id);
+	state.damaged.set(ref.id, copy);
+	state.findings.push(damagedCopy(ref, target.store.place, problem));
+	return 'damaged';
+}
+
+/** What is wrong with the content of an encrypted copy; null where it is the bundle. */
+async function contentProblem(
+	{ target }: SyncState,
+	{ ref, copy, signal }: Omit<Planned, 'isHere'> & { readonly signal: AbortSignal },
+): Promise<string | null> {
+	try {
+		const { sha256 } = await digestOf(readBlob(target, { name: copy.name, signal }), { signal });
+		return sha256 === ref.id ? null : `its content has the SHA-256 ${sha256}`;
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'archive-damaged') return error.message;
+		throw error;
+	}
 }

@@ -10,12 +10,18 @@ export interface HeadCache {
 	keep(copy: BundleCopy, head: Uint8Array): void;
 }
 
+/** Longer ones are kept on disk alone. Bytes. */
+const SHORT = 4096;
+
 export function openHeadCache(dir: string): HeadCache {
+	const short = new Map<string, Uint8Array>();
 	const folder = join(dir, CACHE_FOLDER, 'heads');
 	const pathOf = ({ sealedHash, id }: BundleCopy): string => join(folder, id.slice(0, 2), sealedHash ?? id);
 	return {
 		read(copy) {
 			if (copy.sealedHash === null) return null;
+			const known = short.get(copy.sealedHash);
+			if (known !== undefined) return known;
 			try {
 				return readFileSync(pathOf(copy));
 			} catch (error) {
@@ -25,6 +31,8 @@ export function openHeadCache(dir: string): HeadCache {
 			}
 		},
 		keep(copy, head) {
+			if (copy.sealedHash === null || short.has(copy.sealedHash)) return;
+			if (head.length <= SHORT) short.set(copy.sealedHash, head);
 			const path = pathOf(copy);
 			try {
 				mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

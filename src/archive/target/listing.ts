@@ -21,8 +21,8 @@ export interface Listing {
 	readonly bundles: ReadonlyMap<BundleId, readonly BundleCopy[]>;
 	/** Copies of the snapshots of each archive. */
 	readonly snapshots: ReadonlyMap<string, ReadonlyMap<SnapshotName, readonly SnapshotCopy[]>>;
-	/** Archives whose head is there. */
-	readonly archives: ReadonlySet<string>;
+	/** Heads of archives, by the archive's id. */
+	readonly heads: ReadonlyMap<string, BlobFacts>;
 }
 
 function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
@@ -51,12 +51,12 @@ export async function listBundles(store: BlobStore, signal: AbortSignal): Promis
 export async function listSnapshotCopies(
 	store: BlobStore,
 	options: { readonly archive: string | null; readonly signal: AbortSignal },
-): Promise<Pick<Listing, 'snapshots' | 'archives'>> {
+): Promise<Pick<Listing, 'snapshots' | 'heads'>> {
 	const snapshots = new Map<string, Map<SnapshotName, SnapshotCopy[]>>();
-	const archives = new Set<string>();
+	const heads = new Map<string, BlobFacts>();
 	for await (const facts of store.list(options.archive === null ? ARCHIVES : archiveFolder(options.archive), options.signal)) {
 		const head = parseArchiveHeadBlob(facts.name);
-		if (head !== null) archives.add(head);
+		if (head !== null) heads.set(head, facts);
 		const name = parseSnapshotBlob(facts.name);
 		if (name === null) continue;
 		let own = snapshots.get(name.archive);
@@ -66,7 +66,7 @@ export async function listSnapshotCopies(
 		}
 		push(own, name.snapshot, { ...facts, ...name });
 	}
-	return { snapshots, archives };
+	return { snapshots, heads };
 }
 
 export async function listTarget(store: BlobStore, signal: AbortSignal): Promise<Listing> {

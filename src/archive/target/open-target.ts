@@ -1,4 +1,5 @@
 import { MailsealError } from '../../domain/index.ts';
+import { isTemporaryName } from '../../platform/index.ts';
 import type { BlobStore } from '../../remote/index.ts';
 import { README_TEXT, RECOVER_SCRIPT } from '../readme.ts';
 import { bytesContent } from './content.ts';
@@ -30,13 +31,18 @@ export interface OpenTargetOptions {
 const FORMAT = 1;
 const LONGEST_HEAD = 64 * 1024;
 
+/** What may lie in a place that is to become a target: what a run that was cut off made, and what a new disk has. */
+const OWN: ReadonlySet<string> = new Set(['README.txt', 'recover.py', 'lost+found']);
+/** More names than these are never asked for: such a place is somebody's. */
+const MOST_OWN = 100;
+
 /** Opens a target; throws `not-found` where there is none, `usage` where the place is somebody else's or the encryption differs. */
 export async function openTarget(options: OpenTargetOptions & { readonly dryRun?: false }): Promise<Target>;
 export async function openTarget(options: OpenTargetOptions): Promise<Target | null>;
 export async function openTarget(options: OpenTargetOptions): Promise<Target | null> {
 	const { address, store, keys, signal } = options;
 	// A place that was never shipped to may not be there at all, which only looking at its top tells apart from a disk that is gone.
-	const isNew = options.create === true && options.known !== true && !(await store.top(10, signal)).includes(TARGET_HEAD);
+	const isNew = options.create === true && options.known !== true && (await store.top(1, signal)).length === 0;
 	const encryption = (isNew ? null : await readHead(store, signal)) ?? (await make(options));
 	if (encryption === null) return null;
 	if (options.create === true) refuseOtherEncryption(store, { encryption, keys });
@@ -59,9 +65,9 @@ async function make(options: OpenTargetOptions): Promise<Target['encryption'] | 
 			},
 		);
 	}
-	const names = await store.top(10, signal);
-	if (names.includes(TARGET_HEAD)) return readHead(store, signal);
-	const [foreign] = names.filter((name) => name !== 'README.txt' && name !== 'recover.py');
+	const [foreign] = (await store.top(MOST_OWN + 1, signal)).filter((name) => !OWN.has(name) && !isTemporaryName(name));
+	// Another host may be making it at this moment.
+	if (foreign !== undefined && (await store.stat(TARGET_HEAD, signal)) !== null) return readHead(store, signal);
 	if (foreign !== undefined) {
 		throw new MailsealError('usage', `Cannot make a target of "${store.place}": it is not empty (it holds "${foreign}")`, {
 			hint: 'name an empty folder, or a prefix of its own such as s3://bucket/mail',

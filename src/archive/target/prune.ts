@@ -6,11 +6,12 @@ import { readSnapshot } from '../snapshots.ts';
 import { type Listing, listSnapshotCopies, listTarget, type SnapshotCopy } from './listing.ts';
 import { readSnapshotBlob } from './remote-archive.ts';
 import { needIdentities } from './sealing.ts';
+import { newerThan, SET_BACK_HINT } from './set-back.ts';
 import type { Pruned, SyncState } from './sync-state.ts';
 
 /** Blobs to be deleted, in this order. */
 export interface PrunePlan {
-	/** Snapshots of this archive that it has no more. */
+	/** Snapshots of this archive that it has no more, the newest first. */
 	readonly snapshots: readonly BlobFacts[];
 	/** Bundles that no kept snapshot of any archive names. */
 	readonly bundles: readonly BlobFacts[];
@@ -34,6 +35,7 @@ export async function pruneTarget(
 			hint: 'run "mailseal pack" first',
 		});
 	refuseOlder(state, listing, options.names);
+	refuseGaps(state, options.names);
 	const kept = keptSnapshots(listing, { archive: state.archive.id, own });
 	const named = await namedBundles(state, kept);
 	const leftovers: BlobFacts[] = [];
@@ -52,7 +54,8 @@ export async function pruneTarget(
 	// A snapshot goes before what it names: none is ever there without its bundles.
 	for (const blobs of [plan.snapshots, plan.bundles, plan.leftovers]) {
 		await eachParallel(blobs, {
-			width: request.transfers,
+			// One after another: none ever follows one that is gone.
+			width: blobs === plan.snapshots ? 1 : request.transfers,
 			signal,
 			async work({ name }, stop) {
 				await target.store.remove(name, stop);
@@ -65,16 +68,29 @@ export async function pruneTarget(
 
 /** An archive that was put back from an older copy must not take what came after it for removed. */
 function refuseOlder({ target, archive }: SyncState, listing: Listing, names: readonly SnapshotName[]): void {
-	const last = names.at(-1) ?? '';
-	const newer = [...(listing.snapshots.get(archive.id)?.keys() ?? [])].filter((name) => name > last);
+	const newer = newerThan(names, listing.snapshots.get(archive.id)?.keys() ?? []);
 	if (newer.length === 0) return;
 	throw new MailsealError(
 		'archive-damaged',
 		`Cannot prune "${target.store.place}": it has ${newer.length} snapshots that are newer than any here, such as ${newer[0]}`,
-		{
-			hint: 'this archive was set back: bring it up to date with "mailseal repair --from" the target first',
-		},
+		{ hint: SET_BACK_HINT },
 	);
+}
+
+/** A snapshot that was lost here is none that was removed on purpose: its copy may be the only one. */
+function refuseGaps({ target, archive }: SyncState, names: readonly SnapshotName[]): void {
+	const here = new Set(names);
+	for (const name of names) {
+		const { parent } = readSnapshot(archive.dir, name).snapshot;
+		if (parent === null || here.has(parent.name)) continue;
+		throw new MailsealError(
+			'archive-damaged',
+			`Cannot prune "${target.store.place}": snapshot ${parent.name} is missing here, and ${name} follows it`,
+			{
+				hint: 'bring it back with "mailseal repair --from" the target first',
+			},
+		);
+	}
 }
 
 /** Which blobs go: pure. Age is told by the newest blob there, not by the clock here, which may be another. */
@@ -90,7 +106,10 @@ export function planPrune(given: {
 }): PrunePlan {
 	const { listing, named, own, grace } = given;
 	const bundles = [...listing.bundles.values()].flat();
-	const snapshots = [...(listing.snapshots.get(given.archive) ?? [])].flatMap(([name, copies]) => (own.has(name) ? [] : copies));
+	const snapshots = [...(listing.snapshots.get(given.archive) ?? [])]
+		.filter(([name]) => !own.has(name))
+		.sort(([a], [b]) => (a < b ? 1 : -1))
+		.flatMap(([, copies]) => copies);
 	const everything = [...bundles, ...[...listing.snapshots.values()].flatMap((ofOne) => [...ofOne.values()].flat())];
 	const newest = everything.reduce((latest, { modified }) => Math.max(latest, modified ?? 0), 0);
 	const clock = newest === 0 ? given.now : Math.min(given.now, newest);

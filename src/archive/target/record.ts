@@ -9,11 +9,13 @@ import type { TargetAddress } from './keys.ts';
 export interface KnownCopy {
 	/** SHA-256 of the age file that this host shipped itself; left out for a plain copy, whose id is its hash. */
 	readonly sealedHash?: string;
+	/** Bytes of that age file. */
+	readonly size?: number;
 	/** MD5 that the store told, so that a listing confirms the copy. */
 	readonly md5?: string;
 }
 
-/** What an archive remembers of a target. All but `dropped` can be found out again. */
+/** What an archive remembers of a target. All of it can be found out again. */
 export interface TargetRecord {
 	readonly address: TargetAddress;
 	/** When a sync last came to its end, ISO 8601 UTC, and the newest snapshot that lay there then. */
@@ -26,9 +28,14 @@ export interface TargetRecord {
 const FOLDER = 'targets';
 const FORMAT = 1;
 
+/** Where the records of an archive lie. */
+export function recordsFolder(dir: string): string {
+	return join(dir, FOLDER);
+}
+
 /** One file a target: no secret is in it, but the address may be nobody's business. */
 function recordPath(dir: string, { url, endpoint }: TargetAddress): string {
-	return join(dir, FOLDER, `${targetKey({ url, ...(endpoint === undefined ? {} : { endpoint }) })}.json`);
+	return join(recordsFolder(dir), `${targetKey({ url, ...(endpoint === undefined ? {} : { endpoint }) })}.json`);
 }
 
 /** A short name for an address, for files: 16 hex digits. */
@@ -46,7 +53,7 @@ export function readRecord(dir: string, address: TargetAddress): TargetRecord | 
 }
 
 export function readRecords(dir: string): TargetRecord[] {
-	const folder = join(dir, FOLDER);
+	const folder = recordsFolder(dir);
 	return listNames(folder)
 		.filter((name) => /^[0-9a-f]{16}\.json$/.test(name))
 		.flatMap((name) => readRecordFile(join(folder, name)) ?? []);
@@ -70,7 +77,7 @@ function readRecordFile(path: string): TargetRecord | null {
 	const record = parseRecord(text);
 	if (record !== null) return record;
 	throw new MailsealError('archive-damaged', `Cannot read "${path}": it is not what a sync remembers of a target`, {
-		hint: 'move the file away; "mailseal sync TARGET" finds out again what lies there, also of bundles that were dropped here',
+		hint: 'move the file away; "mailseal sync TARGET" finds out again what lies there, and with --drop-local also that bundles were dropped here',
 	});
 }
 
@@ -87,13 +94,30 @@ function parseRecord(text: string): TargetRecord | null {
 		if (!isObject(value) || value.format !== FORMAT || !isObject(value.address) || typeof value.address.url !== 'string') return null;
 		const { url, endpoint } = value.address;
 		if ((endpoint !== undefined && typeof endpoint !== 'string') || !isObject(value.copies) || !isObject(value.dropped)) return null;
-		const copies = new Map(Object.entries(value.copies).map(([id, copy]) => [parseBundleId(id), copy as KnownCopy]));
-		const dropped = new Map(Object.entries(value.dropped).map(([id, size]) => [parseBundleId(id), Number(size)]));
-		return { address: { url, ...(endpoint === undefined ? {} : { endpoint }) }, synced: parseSynced(value.synced), copies, dropped };
+		const copies = Object.entries(value.copies);
+		const dropped = Object.entries(value.dropped);
+		if (!copies.every(isKnownCopy) || !dropped.every(isSize)) return null;
+		return {
+			address: { url, ...(endpoint === undefined ? {} : { endpoint }) },
+			synced: parseSynced(value.synced),
+			copies: new Map(copies.map(([id, copy]) => [parseBundleId(id), copy])),
+			dropped: new Map(dropped.map(([id, size]) => [parseBundleId(id), size])),
+		};
 	} catch (error) {
 		if (error instanceof SyntaxError || error instanceof MailsealError) return null;
 		throw error;
 	}
+}
+
+function isKnownCopy(entry: [id: string, copy: unknown]): entry is [string, KnownCopy] {
+	const [, copy] = entry;
+	if (!isObject(copy) || (copy.size !== undefined && typeof copy.size !== 'number')) return false;
+	return [copy.sealedHash, copy.md5].every((hash) => hash === undefined || typeof hash === 'string');
+}
+
+function isSize(entry: [id: string, size: unknown]): entry is [string, number] {
+	const [, size] = entry;
+	return typeof size === 'number' && Number.isSafeInteger(size) && size >= 0;
 }
 
 function parseSynced(value: unknown): TargetRecord['synced'] {

@@ -1,19 +1,21 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSnapshot } from '../../bundle/index.ts';
+import { openCatalog } from '../../catalog/index.ts';
 import { type Finding, MailsealError, type SnapshotName } from '../../domain/index.ts';
 import type { Files } from '../../platform/index.ts';
 import { chooseSnapshot } from '../catalog-at.ts';
 import { CATALOG_FILE, HEAD_FILE, snapshotPath } from '../layout.ts';
 import { offsiteAt } from '../offsite.ts';
-import { type Archive, openArchive } from '../open-archive.ts';
+import { type Archive, openArchive, parseHead } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
+import { isDamage } from '../read-stored.ts';
 import { snapshotNames } from '../snapshots.ts';
 import { listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { archiveHeadBlob } from './names.ts';
 import type { Target } from './open-target.ts';
 import { targetKey } from './record.ts';
-import { needIdentities, readSmallBlob } from './sealing.ts';
+import { isPoorCopy, needIdentities, readSmallBlob } from './sealing.ts';
 
 /** Which snapshots of a target are needed here. */
 export type Wanted =
@@ -47,19 +49,17 @@ export async function openRemoteArchive(options: RemoteArchiveOptions): Promise<
 	const { target, files, signal, warn } = options;
 	const findings: Finding[] = [];
 	needIdentities(target);
-	const listed = await listSnapshotCopies(target.store, { archive: options.archiveId, signal });
+	const listed = await listSnapshotCopies(target.store, { archive: archiveIdOf(options.archiveId), signal });
 	const ids = [...listed.snapshots.keys()];
 	const isOwnThere = options.ownId !== null && ids.includes(options.ownId);
 	const id = chooseArchive(target, ids, options.archiveId ?? (isOwnThere ? options.ownId : null));
 	const copies = listed.snapshots.get(id) ?? new Map<SnapshotName, readonly SnapshotCopy[]>();
 	const dir = join(options.cacheFolder, 'targets', targetKey(target.address), id);
 	files.makeFolder(dir);
-	if (!existsSync(join(dir, HEAD_FILE))) {
-		const head = await readHeadBlob(target, id, signal);
-		files.writeFile(join(dir, HEAD_FILE), head, { mode: 0o600 });
-	}
+	if (headAt(dir) !== id)
+		files.writeFile(join(dir, HEAD_FILE), await usableHead(target, id, { signal, warn }), { mode: 0o600, replace: true });
 	forgetGone(dir, { there: copies, warn });
-	const names = wantedSnapshots(dir, [...copies.keys()].sort(), options.wanted);
+	const { names, chosen } = wantedSnapshots(dir, [...copies.keys()].sort(), options.wanted);
 	await eachParallel(names, {
 		width: 8,
 		signal,
@@ -68,8 +68,9 @@ export async function openRemoteArchive(options: RemoteArchiveOptions): Promise<
 				const bytes = await readSnapshotBlob(target, { name, copies: copies.get(name) ?? [], signal: stop });
 				files.writeFile(snapshotPath(dir, name), bytes, { mode: 0o400, replace: true });
 			} catch (error) {
-				if (options.wanted.kind !== 'all' || !(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
-				findings.push(damagedSnapshot(target, name, error));
+				if (!isDamage(error) || name === chosen) throw error;
+				// One between is only a shorter way to the catalog of the newest.
+				if (options.wanted.kind === 'all') findings.push(damagedSnapshot(target, name, error));
 			}
 		},
 	});
@@ -92,20 +93,58 @@ export interface RemoteArchive {
 	readonly findings: readonly Finding[];
 }
 
-/** The head of an archive, as its host shipped it. */
+/** The head of an archive, as its host shipped it; throws `archive-damaged` where it is missing, or another's. */
 export async function readHeadBlob(target: Target, id: string, signal: AbortSignal): Promise<Uint8Array> {
 	const name = archiveHeadBlob(id);
+	const damaged = (what: string): MailsealError =>
+		new MailsealError('archive-damaged', `Cannot read archive ${id} at "${target.store.place}": its ${name} is ${what}`, {
+			hint: 'the next "mailseal sync --check" of that archive writes it again',
+		});
 	const facts = await target.store.stat(name, signal);
-	if (facts === null || facts.size > LARGEST_HEAD) {
-		throw new MailsealError(
-			'archive-damaged',
-			`Cannot read archive ${id} at "${target.store.place}": its ${name} is ${facts === null ? 'missing' : 'too long'}`,
-			{
-				hint: 'the next sync of that archive writes it again',
-			},
-		);
+	if (facts === null) throw damaged('missing');
+	if (facts.size > LARGEST_HEAD) throw damaged('too long');
+	const bytes = await target.store.readRange(name, { offset: 0, length: facts.size }, signal);
+	if (idInHead(bytes, name) !== id) throw damaged('damaged');
+	return bytes;
+}
+
+/** For reading, what a lost head said of an archive can be done without. */
+async function usableHead(
+	target: Target,
+	id: string,
+	{ signal, warn }: { readonly signal: AbortSignal; readonly warn: (text: string) => void },
+): Promise<Uint8Array> {
+	try {
+		return await readHeadBlob(target, id, signal);
+	} catch (error) {
+		if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+		warn(`${error.message}; its mail is read nevertheless`);
+		return Buffer.from(`${JSON.stringify({ format: 1, id })}\n`);
 	}
-	return target.store.readRange(name, { offset: 0, length: facts.size }, signal);
+}
+
+/** The id of the archive that a cache is of; null where none is kept, or what is kept is damaged. */
+function headAt(dir: string): string | null {
+	const path = join(dir, HEAD_FILE);
+	return existsSync(path) ? idInHead(readFileSync(path), path) : null;
+}
+
+/** Throws `format-newer` for an archive of a later mailseal; null for what is no head. */
+function idInHead(bytes: Uint8Array, path: string): string | null {
+	try {
+		return parseHead(Buffer.from(bytes).toString('utf8'), path).id;
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'archive-damaged') return null;
+		throw error;
+	}
+}
+
+/** Checks the id of an archive as a user gives it; throws `usage` for what is none. */
+export function archiveIdOf(text: string | null): string | null {
+	if (text === null || /^[0-9a-f]{32}$/.test(text)) return text;
+	throw new MailsealError('usage', `Cannot find archive "${text}": an archive's id has 32 lower-case hex digits`, {
+		hint: 'it is in mailseal.json of the archive; "mailseal status" shows it',
+	});
 }
 
 /** Which archive at a target is meant. */
@@ -126,25 +165,30 @@ export function chooseArchive(target: Target, ids: readonly string[], wanted: st
 	return wanted ?? first;
 }
 
-/** One snapshot, from the first copy that is whole. */
+/** One snapshot, from the first copy that is whole; throws `archive-damaged`, or `not-found`, where none is. */
 export async function readSnapshotBlob(
 	target: Target,
 	options: { readonly name: SnapshotName; readonly copies: readonly SnapshotCopy[]; readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
-	let first: unknown = new MailsealError('not-found', `Cannot read snapshot ${options.name}: it is not at "${target.store.place}"`);
-	let tried = false;
-	for (const copy of options.copies) {
+	const { name, copies, signal } = options;
+	let first: MailsealError | null = null;
+	for (const copy of copies) {
 		try {
-			const bytes = await readSmallBlob(target, { name: copy.name, limit: LARGEST_SNAPSHOT, signal: options.signal });
-			decodeSnapshot(options.name, bytes);
+			const bytes = await readSmallBlob(target, { name: copy.name, limit: LARGEST_SNAPSHOT, signal });
+			decodeSnapshot(name, bytes);
 			return bytes;
 		} catch (error) {
-			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
-			if (!tried) first = error;
-			tried = true;
+			if (!isPoorCopy(error)) throw error;
+			first ??= error;
 		}
 	}
-	throw first;
+	const place = target.store.place;
+	if (first === null) throw new MailsealError('not-found', `Cannot read snapshot ${name}: it is not at "${place}"`);
+	if (first.code === 'permission') throw first;
+	throw new MailsealError('archive-damaged', `Cannot read snapshot ${name} at "${place}": ${first.message}`, {
+		hint: 'the next "mailseal sync --check" of the archive ships it again, as long as the archive has it; --at reads an older one',
+		cause: first,
+	});
 }
 
 /** Snapshots that the target has no more are forgotten here too, and a catalog that stands at one of them. */
@@ -152,23 +196,50 @@ function forgetGone(
 	dir: string,
 	{ there, warn }: { readonly there: ReadonlyMap<SnapshotName, unknown>; readonly warn: (text: string) => void },
 ): void {
-	const gone = snapshotNames(dir).filter((name) => !there.has(name));
-	const newest = snapshotNames(dir).at(-1);
+	const here = snapshotNames(dir);
+	const gone = here.filter((name) => !there.has(name));
 	if (gone.length === 0) return;
+	const newest = here.at(-1);
 	if (newest !== undefined && gone.includes(newest)) {
 		warn(`the target had snapshot ${newest} when it was read last, and has it no more: it was set back, or somebody removed it`);
 	}
+	const stands = catalogStand(dir);
 	for (const name of gone) rmSync(snapshotPath(dir, name), { force: true });
-	for (const suffix of ['', '-wal', '-shm']) rmSync(join(dir, CATALOG_FILE + suffix), { force: true });
+	if (stands === 'unknown' || (stands !== null && gone.includes(stands))) {
+		for (const suffix of ['', '-wal', '-shm']) rmSync(join(dir, CATALOG_FILE + suffix), { force: true });
+	}
 }
 
-/** Those that are wanted, or follow what is here: the catalog goes on from where it stands. */
-function wantedSnapshots(dir: string, there: readonly SnapshotName[], wanted: Wanted): SnapshotName[] {
+/** The snapshot that the catalog stands at; null where there is no catalog. */
+function catalogStand(dir: string): SnapshotName | 'unknown' | null {
+	const path = join(dir, CATALOG_FILE);
+	if (!existsSync(path)) return null;
+	try {
+		const catalog = openCatalog({ kind: 'file', path });
+		try {
+			return (catalog.usable ? catalog.state()?.name : undefined) ?? 'unknown';
+		} finally {
+			catalog.close();
+		}
+	} catch (error) {
+		if (!(error instanceof MailsealError)) throw error;
+		return 'unknown';
+	}
+}
+
+/** Those to be fetched: all, or the one that is meant and those between what is here and that, so that the catalog goes on from where it stands. */
+function wantedSnapshots(
+	dir: string,
+	there: readonly SnapshotName[],
+	wanted: Wanted,
+): { readonly names: readonly SnapshotName[]; readonly chosen: SnapshotName | undefined } {
 	const here = new Set(snapshotNames(dir).filter((name) => isWhole(dir, name)));
+	if (wanted.kind === 'all') return { names: there.filter((name) => !here.has(name)), chosen: undefined };
+	// None but the one that is meant: a newer one that is damaged must not be in the way of an older.
+	const chosen = wanted.kind === 'newest' ? there.at(-1) : chooseSnapshot(there, { at: wanted.at, now: wanted.now, place: 'the target' });
 	const last = [...here].sort().at(-1);
-	const chosen = new Set<SnapshotName>(there.slice(-1));
-	if (wanted.kind === 'moment') chosen.add(chooseSnapshot(there, { at: wanted.at, now: wanted.now, place: 'the target' }));
-	return there.filter((name) => !here.has(name) && (wanted.kind === 'all' || chosen.has(name) || (last !== undefined && name > last)));
+	const isBetween = (name: SnapshotName): boolean => last !== undefined && chosen !== undefined && name > last && name < chosen;
+	return { names: there.filter((name) => !here.has(name) && (name === chosen || isBetween(name))), chosen };
 }
 
 function isWhole(dir: string, name: SnapshotName): boolean {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { decodeSnapshot } from '../../bundle/index.ts';
 import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../../domain/index.ts';
-import { type Files, sizeOf } from '../../platform/index.ts';
+import { type Files, listNames, sizeOf } from '../../platform/index.ts';
 import { bundleFolder, bundlePath, HEAD_FILE, snapshotPath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
@@ -12,8 +13,8 @@ import type { Workers } from '../workers.ts';
 import { provedPieces } from './download.ts';
 import { type BundleCopy, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import type { Target } from './open-target.ts';
-import { chooseArchive, readHeadBlob, readSnapshotBlob } from './remote-archive.ts';
-import { needIdentities, readBlob } from './sealing.ts';
+import { archiveIdOf, chooseArchive, readHeadBlob, readSnapshotBlob } from './remote-archive.ts';
+import { isPoorCopy, needIdentities, readBlob } from './sealing.ts';
 
 export interface RepairRequest extends Run {
 	readonly target: Target;
@@ -80,13 +81,23 @@ export async function repair(archive: Archive, request: RepairRequest, workers: 
 	}
 }
 
-/** Makes an archive of what a target has, where there is none: its head and its texts; repair() brings the rest. */
+/** What may lie in a folder that becomes an archive again: what is left of one. */
+const REMAINS =
+	/^(README\.txt|recover\.py|bundles|snapshots|targets|cache|\.lock(-journal)?|catalog\.sqlite.*|\.tmp-[0-9a-f]{16}|lost\+found)$/;
+
+/** Makes an archive of what a target has, where there is none: its head and its texts; repair() brings the rest. Throws `usage` for a folder with other files. */
 export async function adoptArchive(
 	dir: string,
 	options: { readonly target: Target; readonly archiveId: string | null; readonly files: Files; readonly signal: AbortSignal },
 ): Promise<void> {
 	const { target, archiveId, files, signal } = options;
-	const listed = await listSnapshotCopies(target.store, { archive: archiveId, signal });
+	const foreign = listNames(dir).find((name) => !REMAINS.test(name));
+	if (foreign !== undefined) {
+		throw new MailsealError('usage', `Cannot make an archive in "${dir}": the folder is not empty (it holds "${foreign}")`, {
+			hint: 'name an empty or a new folder',
+		});
+	}
+	const listed = await listSnapshotCopies(target.store, { archive: archiveIdOf(archiveId), signal });
 	const id = chooseArchive(target, [...listed.snapshots.keys()], archiveId);
 	const head = await readHeadBlob(target, id, signal);
 	files.makeFolder(dir);
@@ -122,15 +133,34 @@ async function repairSnapshots(
 			tally.findings.push(notThere(name, `Snapshot ${name}`, request.target));
 			continue;
 		}
-		if (!request.dryRun) {
-			const bytes = await readSnapshotBlob(request.target, { name, copies, signal: request.signal });
-			archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400, replace: true });
-			for (const ref of readSnapshot(archive.dir, name).snapshot.bundles) refs.set(ref.id, ref);
-			tally.repairedBytes += bytes.length;
-		}
+		const bytes = await fetchSnapshot(name, { copies, request, tally });
+		if (bytes === null) continue;
+		if (!request.dryRun) archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400, replace: true });
+		for (const ref of decodeSnapshot(name, bytes).snapshot.bundles) refs.set(ref.id, ref);
+		tally.repairedBytes += bytes.length;
 		tally.repaired++;
 	}
 	return refs;
+}
+
+/** Null, with a finding, where no copy is whole. */
+async function fetchSnapshot(
+	name: SnapshotName,
+	{ copies, request, tally }: { readonly copies: readonly SnapshotCopy[]; readonly request: RepairRequest; readonly tally: Tally },
+): Promise<Uint8Array | null> {
+	try {
+		return await readSnapshotBlob(request.target, { name, copies, signal: request.signal });
+	} catch (error) {
+		if (!isPoorCopy(error)) throw error;
+		tally.findings.push({
+			code: 'target-snapshot-damaged',
+			severity: 'error',
+			subject: name,
+			text: `Snapshot ${name} is harmed here, and its copy at the target too: ${error.message}`,
+			hint: 'try another target',
+		});
+		return null;
+	}
 }
 
 async function findHarmed(
@@ -223,7 +253,7 @@ async function fetchBundle(
 			file.commit(bundlePath(archive.dir, ref.kind, ref.id), { mode: 0o400, replace: true });
 			return true;
 		} catch (error) {
-			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+			if (!isPoorCopy(error)) throw error;
 			problem = error.message;
 		} finally {
 			file.discard();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MailsealError } from '../../domain/index.ts';
 import { beginSealing, openSealed, openSealedStream } from '../../encryption/index.ts';
 import type { BlobContent } from '../../remote/index.ts';
+import { isDamage } from '../read-stored.ts';
 import { digestOf } from './content.ts';
 import type { Target } from './open-target.ts';
 
@@ -44,6 +45,11 @@ export function needIdentities(target: Target): void {
 	throw new MailsealError('permission', `Cannot read what lies at "${target.store.place}": it is encrypted, and no identity is given`, {
 		hint: 'give --identity FILE with the secret key that belongs to one of the recipients',
 	});
+}
+
+/** True where a copy is of no use, so that another one is tried: damaged, missing, or encrypted for somebody else, as anybody could put there. */
+export function isPoorCopy(error: unknown): error is MailsealError {
+	return isDamage(error) || (error instanceof MailsealError && error.code === 'permission' && error.details.recipients !== undefined);
 }
 
 /** Bytes at a target that are read at any place. */

@@ -4,36 +4,23 @@ import { type BundleRef, type Finding, formatSize, MailsealError, type Snapshot,
 import { asMailsealError } from '../../platform/index.ts';
 import { snapshotPath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
-import { type BundleCopy, listBundles } from './listing.ts';
-import { bundleBlob } from './names.ts';
+import type { SnapshotStanding } from './check-snapshot-copies.ts';
+import { listBundles } from './listing.ts';
+import { bundleBlob, type StoredName } from './names.ts';
+import { readRecords, targetKey } from './record.ts';
 import { shipArchiveHead, shipBundle, shipSnapshot } from './ship.ts';
 import type { SyncState } from './sync-state.ts';
 
-export interface ShipCounts {
-	readonly shipped: number;
-	readonly shippedBytes: number;
-	readonly snapshots: number;
-}
-
-interface Tally {
-	shipped: number;
-	shippedBytes: number;
-	snapshots: number;
-	/** Bundles that this archive cannot give. */
-	readonly failed: Set<string>;
-}
-
 /**
  * Ships every bundle that the target lacks, then each snapshot as soon as all that it names lies there, oldest first: whatever moment
- * this ends at, each snapshot at the target is complete. `there` gets the snapshots that arrived.
+ * this ends at, each snapshot at the target is complete. `snapshots.there` gets those that arrived.
  */
 export async function shipMissing(
 	state: SyncState,
-	options: { readonly names: readonly SnapshotName[]; readonly there: Set<SnapshotName>; readonly isKnownThere: boolean },
-): Promise<ShipCounts> {
-	const { names, there, isKnownThere } = options;
+	{ names, snapshots }: { readonly names: readonly SnapshotName[]; readonly snapshots: SnapshotStanding },
+): Promise<void> {
 	const { refs, standing, request } = state;
-	const tally: Tally = { shipped: 0, shippedBytes: 0, snapshots: 0, failed: new Set() };
+	const { there, damaged } = snapshots;
 	const waiting = readWaiting(
 		state,
 		names.filter((name) => !there.has(name)),
@@ -43,26 +30,35 @@ export async function shipMissing(
 	request.progress.step('ship', sizeOfAll(lacking));
 	// What snapshots that lie there already name, and lack: these are damaged as long as it is not there again.
 	await shipAll(
+		state,
 		lacking.filter(({ id }) => !later.has(id)),
-		{ state, tally },
 	);
+	const context = { ...request, archive: state.archive, target: state.target };
+	let isHeadThere = snapshots.head === 'there';
+	async function shipHead(): Promise<void> {
+		if (!isHeadThere) await shipArchiveHead(context, { replace: snapshots.head === 'damaged' });
+		isHeadThere = true;
+	}
+	if (there.size > 0) await shipHead();
+	const shipped: BundleRef[] = [];
 	for (const { name, snapshot, bytes } of waiting) {
 		await shipAll(
+			state,
 			snapshot.bundles.filter(({ id }) => !standing.has(id)),
-			{ state, tally },
 		);
 		if (snapshot.bundles.some(({ id }) => !standing.has(id))) {
 			state.findings.push(incomplete(name, snapshot, state));
 			continue;
 		}
-		if (!isKnownThere && tally.snapshots === 0) await shipArchiveHead({ ...request, archive: state.archive, target: state.target });
-		await shipSnapshot(name, bytes, { ...request, archive: state.archive, target: state.target, replace: false });
+		await shipHead();
+		const bad = damaged.get(name);
+		const blob = await shipSnapshot(name, bytes, { ...context, replace: bad !== undefined });
+		if (bad !== undefined && bad.name !== blob) await removeDamaged(state, bad, request.signal);
 		there.add(name);
-		tally.snapshots++;
+		state.tally.snapshots++;
+		for (const ref of snapshot.bundles) shipped.push(ref);
 	}
-	if (tally.snapshots > 0) await confirmOnceMore(state, waiting.at(-1)?.snapshot.bundles ?? [], tally);
-	const { failed: _failed, ...counts } = tally;
-	return counts;
+	if (shipped.length > 0) await confirmOnceMore(state, shipped);
 }
 
 interface Waiting {
@@ -92,8 +88,9 @@ function readWaiting({ archive, findings }: SyncState, names: readonly SnapshotN
 	});
 }
 
-async function shipAll(refs: readonly BundleRef[], { state, tally }: { readonly state: SyncState; readonly tally: Tally }): Promise<void> {
-	const { archive, target, request, standing, damaged, known, findings } = state;
+/** Ships bundles, in place of copies that were found damaged; what this archive cannot give is named once. */
+export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Promise<void> {
+	const { archive, target, request, standing, damaged, known, findings, tally } = state;
 	await eachParallel(
 		refs.filter(({ id }) => !tally.failed.has(id)),
 		{
@@ -101,27 +98,41 @@ async function shipAll(refs: readonly BundleRef[], { state, tally }: { readonly 
 			signal: request.signal,
 			async work(ref, signal) {
 				const bad = damaged.get(ref.id);
-				const shipped = await shipBundle(ref, { archive, target, progress: request.progress, signal, replace: bad !== undefined });
+				const shipped = await shipBundle(ref, {
+					archive,
+					target,
+					progress: request.progress,
+					signal,
+					replace: bad !== undefined,
+					isOnlyThere: isOnlyAt(state, ref),
+				});
 				if ('code' in shipped) {
 					tally.failed.add(ref.id);
 					findings.push(shipped);
 					return;
 				}
-				tally.shipped++;
+				if (shipped.bytes > 0) tally.shipped++;
 				tally.shippedBytes += shipped.bytes;
 				if (Object.keys(shipped.copy).length > 0) known.set(ref.id, shipped.copy);
 				else known.delete(ref.id);
 				const sealedHash = shipped.copy.sealedHash ?? null;
 				const name = bundleBlob(ref, sealedHash);
-				standing.set(ref.id, { ...ref, name, sealedHash, size: shipped.bytes, modified: null, md5: shipped.copy.md5 ?? null });
+				standing.set(ref.id, { ...ref, name, sealedHash, size: shipped.size, modified: null, md5: shipped.copy.md5 ?? null });
 				if (bad !== undefined && bad.name !== name) await removeDamaged(state, bad, signal);
 			},
 		},
 	);
 }
 
+/** True where this target is the one that has the bundle: it cannot be shipped there from itself. */
+function isOnlyAt({ archive, dropped, request }: SyncState, { id }: BundleRef): boolean {
+	if (!dropped.has(id)) return false;
+	const here = targetKey(request.address);
+	return readRecords(archive.dir).every((record) => targetKey(record.address) === here || !record.dropped.has(id));
+}
+
 /** An age file that is damaged cannot be made again, only another one of the same bundle. Who may not delete leaves the damaged one. */
-async function removeDamaged({ target, findings }: SyncState, copy: BundleCopy, signal: AbortSignal): Promise<void> {
+async function removeDamaged({ target, findings }: SyncState, copy: StoredName, signal: AbortSignal): Promise<void> {
 	try {
 		await target.store.remove(copy.name, signal);
 	} catch (error) {
@@ -136,11 +147,11 @@ async function removeDamaged({ target, findings }: SyncState, copy: BundleCopy, 
 }
 
 /** Whoever pruned the target meanwhile may have taken a bundle that no snapshot named then. From now on one does. */
-async function confirmOnceMore(state: SyncState, refs: readonly BundleRef[], tally: Tally): Promise<void> {
+async function confirmOnceMore(state: SyncState, refs: readonly BundleRef[]): Promise<void> {
 	const listed = await listBundles(state.target.store, state.request.signal);
-	const gone = refs.filter(({ id }) => !listed.has(id));
-	for (const { id } of gone) state.standing.delete(id);
-	await shipAll(gone, { state, tally });
+	const gone = new Map(refs.filter(({ id }) => !listed.has(id)).map((ref) => [ref.id, ref]));
+	for (const id of gone.keys()) state.standing.delete(id);
+	await shipAll(state, [...gone.values()]);
 }
 
 function incomplete(name: SnapshotName, snapshot: Snapshot, { standing, target }: SyncState): Finding {

@@ -1,4 +1,4 @@
-import type { BundleRef, Finding, Progress, SnapshotName } from '../../domain/index.ts';
+import { type BundleRef, type Finding, MailsealError, type Progress, type SnapshotName } from '../../domain/index.ts';
 import { sizeOf } from '../../platform/index.ts';
 import { type BlobContent, fileContent } from '../../remote/index.ts';
 import { bundlePath } from '../layout.ts';
@@ -11,8 +11,10 @@ import type { KnownCopy } from './record.ts';
 import { toStore } from './sealing.ts';
 
 export interface Shipped {
-	/** Bytes that went to the target. */
+	/** Bytes that went to the target; none where somebody else had just shipped the same. */
 	readonly bytes: number;
+	/** Bytes of the copy. */
+	readonly size: number;
 	readonly copy: KnownCopy;
 }
 
@@ -23,25 +25,76 @@ export interface ShipContext {
 	readonly signal: AbortSignal;
 }
 
-/** Ships one bundle; a finding where this archive has it not, or not whole. `replace`: a copy under its name is damaged. */
-export async function shipBundle(ref: BundleRef, options: ShipContext & { readonly replace: boolean }): Promise<Shipped | Finding> {
-	const { archive, target, progress, signal, replace } = options;
+/** Ships one bundle; a finding where this archive has it not, or not whole. `replace`: a copy under its name is damaged. `isOnlyThere`: it was dropped here since this target had it. */
+export async function shipBundle(
+	ref: BundleRef,
+	options: ShipContext & { readonly replace: boolean; readonly isOnlyThere: boolean },
+): Promise<Shipped | Finding> {
+	const { archive, target, progress, signal, replace, isOnlyThere } = options;
 	const path = bundlePath(archive.dir, ref.kind, ref.id);
 	const found = sizeOf(path);
-	const isElsewhere = found === null && archive.offsite.has(ref.id);
+	const isElsewhere = found === null && !isOnlyThere && archive.offsite.has(ref.id);
 	if (found !== ref.size && !isElsewhere)
 		return notShipped(ref, found === null ? 'it is missing here' : `it has ${found} bytes here (${ref.size} are right)`);
+	const plain = isElsewhere ? offsiteContent(ref, { archive, signal }) : fileContent({ path, size: ref.size, sha256: ref.id });
+	let unread: unknown;
 	try {
-		const plain = isElsewhere ? offsiteContent(ref, { archive, signal }) : fileContent({ path, size: ref.size, sha256: ref.id });
-		const { content, sealedHash } = await toStore(target, plain, signal);
-		const name = bundleBlob(ref, sealedHash);
-		const { md5 } = await target.store.create(name, watched(content, progress), { signal, replace });
-		return { bytes: content.size, copy: { ...(sealedHash === null ? {} : { sealedHash }), ...(md5 === null ? {} : { md5 }) } };
+		const { content, sealedHash } = await toStore(
+			target,
+			noting(plain, (error) => {
+				unread = error;
+			}),
+			signal,
+		);
+		const { md5, bytes } = await createProved(target, {
+			name: bundleBlob(ref, sealedHash),
+			content: watched(content, progress),
+			signal,
+			replace,
+		});
+		return {
+			bytes,
+			size: content.size,
+			copy: { ...(sealedHash === null ? {} : { sealedHash, size: content.size }), ...(md5 === null ? {} : { md5 }) },
+		};
 	} catch (error) {
-		// The bytes that were read do not have the hash that is the bundle's name: the damage is on this side.
-		if (isDamage(error)) return notShipped(ref, error.message);
+		// What the target does not find is another matter than what is not found here.
+		const own = unread ?? (error instanceof MailsealError && error.code === 'archive-damaged' ? error : null);
+		if (isDamage(own)) return notShipped(ref, own.message);
 		throw error;
 	}
+}
+
+/** Writes a blob. What another host wrote under its name meanwhile is believed when the target proves it, and not before. */
+async function createProved(
+	{ store }: Target,
+	{
+		name,
+		content,
+		signal,
+		replace,
+	}: { readonly name: string; readonly content: BlobContent; readonly signal: AbortSignal; readonly replace: boolean },
+): Promise<{ readonly md5: string | null; readonly bytes: number }> {
+	const { outcome, md5 } = await store.create(name, content, { signal, replace });
+	if (outcome === 'created') return { md5, bytes: content.size };
+	const proof = await store.prove(name, { size: content.size, sha256: content.sha256, md5: null }, signal);
+	if (proof.state === 'intact') return { md5: null, bytes: 0 };
+	return { md5: (await store.create(name, content, { signal, replace: true })).md5, bytes: content.size };
+}
+
+/** A content that tells what went wrong with reading it. */
+function noting(content: BlobContent, note: (error: unknown) => void): BlobContent {
+	return {
+		...content,
+		async *open() {
+			try {
+				yield* content.open();
+			} catch (error) {
+				note(error);
+				throw error;
+			}
+		},
+	};
 }
 
 /** A bundle that was dropped here goes from the target that has it to the other one. */
@@ -78,19 +131,20 @@ function notShipped(ref: BundleRef, why: string): Finding {
 	};
 }
 
-/** Ships a snapshot: what it names must lie at the target before. Gives the bytes that went there. */
+/** Ships a snapshot: what it names must lie at the target before. Gives the name of its blob. */
 export async function shipSnapshot(
 	name: SnapshotName,
 	bytes: Uint8Array,
 	options: ShipContext & { readonly replace: boolean },
-): Promise<number> {
+): Promise<string> {
 	const { archive, target, signal, replace } = options;
 	const { content, sealedHash } = await toStore(target, bytesContent(bytes), signal);
-	await target.store.create(snapshotBlob(archive.id, name, sealedHash), content, { signal, replace });
-	return content.size;
+	const blob = snapshotBlob(archive.id, name, sealedHash);
+	await createProved(target, { name: blob, content, signal, replace });
+	return blob;
 }
 
 /** Says whose snapshots these are, before the first of them. The head of an archive is no secret. */
-export async function shipArchiveHead({ archive, target, signal }: ShipContext): Promise<void> {
-	await target.store.create(archiveHeadBlob(archive.id), bytesContent(archive.readHead()), { signal });
+export async function shipArchiveHead({ archive, target, signal }: ShipContext, options: { readonly replace: boolean }): Promise<void> {
+	await createProved(target, { name: archiveHeadBlob(archive.id), content: bytesContent(archive.readHead()), signal, ...options });
 }

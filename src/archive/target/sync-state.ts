@@ -74,6 +74,16 @@ export interface SyncState {
 	readonly known: Map<BundleId, KnownCopy>;
 	readonly dropped: Map<BundleId, number>;
 	readonly findings: Finding[];
+	readonly tally: ShipTally;
+}
+
+/** What went to the target so far. */
+export interface ShipTally {
+	shipped: number;
+	shippedBytes: number;
+	snapshots: number;
+	/** Bundles that this archive cannot give. */
+	readonly failed: Set<BundleId>;
 }
 
 /** A damaged copy is named, and shipped again in the same run. */

@@ -1,25 +1,29 @@
 import { join } from 'node:path';
-import type { BundleId, BundleRef, SnapshotName } from '../../domain/index.ts';
-import { acquireLock } from '../../platform/index.ts';
+import { type BundleId, type BundleRef, MailsealError, type SnapshotName } from '../../domain/index.ts';
+import { acquireLock, sizeOf } from '../../platform/index.ts';
 import { currentCatalog } from '../current-catalog.ts';
+import { bundlePath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
+import { eachParallel } from '../parallel.ts';
 import type { Outcome } from '../results.ts';
-import { snapshotNames } from '../snapshots.ts';
+import { readSnapshot, snapshotNames } from '../snapshots.ts';
 import { proveCopies } from './check.ts';
-import { standingOf } from './compare.ts';
-import { dropLocal } from './drop-local.ts';
-import { type BundleCopy, listBundles, listSnapshotCopies } from './listing.ts';
+import { checkSnapshotCopies } from './check-snapshot-copies.ts';
+import { sizeProblem, standingOf } from './compare.ts';
+import { dropLocal, plannedDrop } from './drop-local.ts';
+import { type BundleCopy, type Listing, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { openTarget, type Target } from './open-target.ts';
 import { pruneTarget } from './prune.ts';
-import { emptyRecord, readRecord, type TargetRecord, targetKey, writeRecord } from './record.ts';
+import { emptyRecord, type KnownCopy, readRecord, recordsFolder, type TargetRecord, targetKey, writeRecord } from './record.ts';
+import { newerThan, targetIsNewer } from './set-back.ts';
 import { shipMissing } from './ship-missing.ts';
 import { damagedCopy, type SyncRequest, type SyncResult, type SyncState } from './sync-state.ts';
 
 /** Ships what the target lacks, bundles first, snapshots last, and has it prove what it has. */
 export async function sync(archive: Archive, request: SyncRequest): Promise<Outcome<SyncResult>> {
-	archive.files.makeFolder(join(archive.dir, 'targets'));
+	archive.files.makeFolder(recordsFolder(archive.dir));
 	const lock = acquireLock(
-		join(archive.dir, 'targets', `${targetKey(request.address)}.lock`),
+		join(recordsFolder(archive.dir), `${targetKey(request.address)}.lock`),
 		`the target "${request.store.place}" for this archive`,
 	);
 	try {
@@ -33,14 +37,13 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 	const started = performance.now();
 	const { address, store, keys, signal, dryRun } = request;
 	const before = readRecord(archive.dir, address);
-	const record = before ?? emptyRecord(address);
-	const target = await openTarget({ address, store, keys, create: true, known: before?.synced != null, dryRun, signal });
+	let record = before ?? emptyRecord(address);
+	const target = await openTarget({ address, store, keys, create: true, known: before !== null, dryRun, signal });
+	// From now on an empty place there is a disk that is not mounted.
+	if (before === null && target !== null && !dryRun) writeRecord(archive.files, archive.dir, record);
 	const names = snapshotNames(archive.dir);
-	const refs = await knownBundles(archive, request);
-	const listed =
-		target === null
-			? { bundles: new Map<BundleId, BundleCopy[]>(), snapshots: new Map(), archives: new Set<string>() }
-			: await list(target, archive.id, signal);
+	const refs = await knownBundles(archive, { names, request });
+	const listed = target === null ? NOTHING_LISTED : await list(target, archive.id, signal);
 	const state: Omit<SyncState, 'target'> = {
 		archive,
 		request,
@@ -50,33 +53,47 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		known: new Map(record.copies),
 		dropped: new Map(record.dropped),
 		findings: [],
+		tally: { shipped: 0, shippedBytes: 0, snapshots: 0, failed: new Set() },
 	};
 	compareAll(state, listed.bundles, target?.encryption ?? 'none');
-	const confirmed = state.standing.size;
-	const there = new Set<SnapshotName>(listed.snapshots.get(archive.id)?.keys() ?? []);
-	if (target === null) return { findings: [], result: plannedResult(state, { names, started, confirmed, proved: 0 }) };
-	const all: SyncState = { ...state, target };
-	const proved = request.check === null ? 0 : await proveCopies(all, request.check);
-	if (dryRun) {
-		const planned = plannedResult(state, { names: names.filter((name) => !there.has(name)), started, confirmed, proved });
-		const dropped = request.dropLocal ? await dropLocal(all) : null;
-		const pruned = request.prune === null ? null : await pruneTarget(all, { names, grace: request.prune.grace });
-		return { findings: state.findings, result: { ...planned, dropped, pruned } };
+	if (target === null) {
+		const dropped = request.dropLocal ? plannedDrop(state) : null;
+		return { findings: [], result: { ...plannedResult(state, { names, started }), dropped } };
 	}
+	const all: SyncState = { ...state, target };
+	await reconsider(all);
+	const confirmed = state.standing.size;
 	try {
-		const shipped = await shipMissing(all, { names, there, isKnownThere: listed.archives.has(archive.id) });
-		const newest = names.filter((name) => there.has(name)).at(-1) ?? null;
-		const synced = newest === null ? record.synced : { time: new Date(request.now).toISOString(), snapshot: newest };
-		remember(all, { ...record, synced });
+		const proved = request.check === null ? 0 : await proveCopies(all, request.check);
+		const copies = listed.snapshots.get(archive.id) ?? new Map<SnapshotName, readonly SnapshotCopy[]>();
+		const head = listed.heads.get(archive.id);
+		const snapshots = await checkSnapshotCopies(all, { names, copies, head }, request.check);
+		const newer = newerThan(names, copies.keys());
+		if (newer.length > 0) state.findings.push(targetIsNewer(store.place, newer));
+		const lacking = newer.length > 0 ? [] : names.filter((name) => !snapshots.there.has(name));
+		const prune = () => (request.prune === null ? null : pruneTarget(all, { names, grace: request.prune.grace }));
+		if (dryRun) {
+			const planned = plannedResult(state, { names: lacking, started });
+			const dropped = request.dropLocal ? plannedDrop(state) : null;
+			return { findings: state.findings, result: { ...planned, confirmed, proved, dropped, pruned: await prune() } };
+		}
+		await shipMissing(all, { names: lacking, snapshots });
+		forgetLost(all);
+		const newest = names.filter((name) => snapshots.there.has(name)).at(-1) ?? null;
+		if (newest !== null) record = { ...record, synced: { time: new Date(request.now).toISOString(), snapshot: newest } };
+		remember(all, record);
 		const dropped = request.dropLocal ? await dropLocal(all) : null;
-		const pruned = request.prune === null ? null : await pruneTarget(all, { names, grace: request.prune.grace });
+		const pruned = await prune();
+		const { shipped, shippedBytes, snapshots: arrived } = all.tally;
 		return {
 			findings: state.findings,
 			result: {
 				target: store.place,
 				confirmed,
 				proved,
-				...shipped,
+				shipped,
+				shippedBytes,
+				snapshots: arrived,
 				damaged: [...state.damaged.keys()].sort(),
 				newest,
 				pruned,
@@ -86,8 +103,7 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 			},
 		};
 	} catch (error) {
-		// What was shipped before the end is confirmed by its MD5 the next time.
-		remember(all, record);
+		if (!dryRun) rememberNevertheless(all, record);
 		throw error;
 	}
 }
@@ -96,16 +112,47 @@ function remember(state: SyncState, record: TargetRecord): void {
 	writeRecord(state.archive.files, state.archive.dir, { ...record, copies: state.known, dropped: state.dropped });
 }
 
-async function list(target: Target, archive: string, signal: AbortSignal) {
+/** What was shipped before the end is confirmed by its MD5 the next time. */
+function rememberNevertheless(state: SyncState, record: TargetRecord): void {
+	try {
+		remember(state, record);
+	} catch (error) {
+		// What ended the sync is what is told.
+		if (!(error instanceof MailsealError)) throw error;
+	}
+}
+
+/** A bundle that was dropped here and is not whole there either is missing: a pack stores again what the mail store still has of it. */
+function forgetLost({ dropped, refs, standing }: SyncState): void {
+	for (const id of [...dropped.keys()]) if (refs.has(id) && !standing.has(id)) dropped.delete(id);
+}
+
+const NOTHING_LISTED: Listing = { bundles: new Map(), snapshots: new Map(), heads: new Map() };
+
+async function list(target: Target, archive: string, signal: AbortSignal): Promise<Listing> {
 	const [bundles, rest] = await Promise.all([listBundles(target.store, signal), listSnapshotCopies(target.store, { archive, signal })]);
 	return { bundles, ...rest };
 }
 
-/** Every bundle that any snapshot of the archive names: the catalog knows them without opening the snapshots. */
-async function knownBundles(archive: Archive, { progress, signal }: SyncRequest): Promise<Map<BundleId, BundleRef>> {
-	const catalog = await currentCatalog(archive, { progress, signal });
+/** Every bundle that any snapshot of the archive names: the catalog knows them, but for those of snapshots that it has not seen. */
+async function knownBundles(
+	archive: Archive,
+	{ names, request }: { readonly names: readonly SnapshotName[]; readonly request: SyncRequest },
+): Promise<Map<BundleId, BundleRef>> {
+	const catalog = await currentCatalog(archive, { progress: request.progress, signal: request.signal });
 	try {
-		return new Map(catalog.knownBundles().map((ref) => [ref.id, ref]));
+		const refs = new Map(catalog.knownBundles().map((ref) => [ref.id, ref]));
+		const seen = catalog.knownSnapshots();
+		for (const name of names) {
+			if (seen.has(name)) continue;
+			try {
+				for (const ref of readSnapshot(archive.dir, name).snapshot.bundles) refs.set(ref.id, ref);
+			} catch (error) {
+				// It is told, and not shipped.
+				if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+			}
+		}
+		return refs;
 	} finally {
 		catalog.close();
 	}
@@ -119,27 +166,55 @@ function compareAll(
 	for (const ref of state.refs.values()) {
 		const known = state.known.get(ref.id);
 		const standing = standingOf(ref, { copies: copies.get(ref.id) ?? [], known, encryption });
-		if (standing.state === 'confirmed') state.standing.set(ref.id, standing.copy);
+		if (standing.state === 'confirmed' && !isReplaced(state.archive, { ref, copy: standing.copy, known }))
+			state.standing.set(ref.id, standing.copy);
 		if (standing.state !== 'damaged') continue;
 		state.damaged.set(ref.id, standing.copy);
 		state.findings.push(damagedCopy(ref, state.request.store.place, standing.text));
 	}
 }
 
+/** True where the copy that this host shipped is gone and another host's stands there: as long as the bundle is here, its own is shipped again. */
+function isReplaced(
+	{ dir }: Archive,
+	{ ref, copy, known }: { readonly ref: BundleRef; readonly copy: BundleCopy; readonly known: KnownCopy | undefined },
+): boolean {
+	if (known?.sealedHash === undefined || copy.sealedHash === known.sealedHash) return false;
+	return sizeOf(bundlePath(dir, ref.kind, ref.id)) === ref.size;
+}
+
+/** A copy whose MD5 is another may be whole: some stores change their entity tags when they encrypt anew. Its bytes decide. */
+async function reconsider(state: SyncState): Promise<void> {
+	const { damaged, standing, known, refs, request, findings } = state;
+	const doubtful = [...damaged].flatMap(([id, copy]) => {
+		const ref = refs.get(id);
+		return ref !== undefined && sizeProblem(copy, ref.size) === null ? [{ ref, copy }] : [];
+	});
+	await eachParallel(doubtful, {
+		width: request.transfers,
+		signal: request.signal,
+		async work({ ref, copy }, signal) {
+			const proof = await state.target.store.prove(copy.name, { size: copy.size, sha256: copy.sealedHash ?? ref.id, md5: null }, signal);
+			if (proof.state !== 'intact') return;
+			const { md5: _md5, ...rest } = known.get(ref.id) ?? {};
+			known.set(ref.id, rest);
+			damaged.delete(ref.id);
+			standing.set(ref.id, copy);
+			const at = findings.findIndex(({ subject }) => subject === ref.id);
+			if (at >= 0) findings.splice(at, 1);
+		},
+	});
+}
+
 function plannedResult(
 	state: Omit<SyncState, 'target'>,
-	{
-		names,
-		started,
-		confirmed,
-		proved,
-	}: { readonly names: readonly SnapshotName[]; readonly started: number; readonly confirmed: number; readonly proved: number },
+	{ names, started }: { readonly names: readonly SnapshotName[]; readonly started: number },
 ): SyncResult {
 	const lacking = [...state.refs.values()].filter(({ id }) => !state.standing.has(id));
 	return {
 		target: state.request.store.place,
-		confirmed,
-		proved,
+		confirmed: 0,
+		proved: 0,
 		shipped: lacking.length,
 		shippedBytes: lacking.reduce((total, ref) => total + ref.size, 0),
 		snapshots: names.length,

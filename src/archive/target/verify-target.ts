@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../../domain/index.ts';
+import type { BundleId, BundleRef, Finding, SnapshotName } from '../../domain/index.ts';
 import { checkSnapshots } from '../check-snapshots.ts';
 import { currentCatalog } from '../current-catalog.ts';
 import { openItemFetcher } from '../fetch-items.ts';
@@ -16,6 +16,8 @@ import { standingOf } from './compare.ts';
 import { downloadBundle } from './download.ts';
 import { type BundleCopy, listBundles } from './listing.ts';
 import type { Target } from './open-target.ts';
+import { isPoorCopy } from './sealing.ts';
+import { verifySnapshotCopies } from './verify-snapshot-copies.ts';
 
 export interface VerifyTargetRequest extends VerifyRequest {
 	readonly target: Target;
@@ -38,6 +40,7 @@ export async function verifyTarget(archive: Archive, request: VerifyTargetReques
 	const snapshots = checkSnapshots(archive.dir, { findings, damaged, missing });
 	const refs = new Map<BundleId, BundleRef>();
 	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) refs.set(ref.id, ref);
+	await verifySnapshotCopies(archive, { request, names: snapshots.map(({ name }) => name), findings, damaged, missing });
 	const listed = await listBundles(target.store, signal);
 	const turn = [...refs.values()].filter(({ id }) => mode !== 'sample' || isItsTurn(id, { days: request.sample ?? 30, now: request.now }));
 	let bytes = 0;
@@ -126,7 +129,7 @@ async function lookAt(
 		const [first] = damages;
 		return first === undefined ? { bytes: copy.size, messages } : `${first.text} (${first.code})`;
 	} catch (error) {
-		if (error instanceof MailsealError && error.code === 'archive-damaged') return error.message;
+		if (isPoorCopy(error)) return error.message;
 		throw error;
 	} finally {
 		rmSync(path, { force: true });
