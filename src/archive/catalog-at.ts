@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/index.ts';
 import { MailsealError, parseMoment, type SnapshotName } from '../domain/index.ts';
 import { buildCatalog, currentCatalog, openUnlessLost } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
+import type { Run } from './requests.ts';
 import { readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** The snapshot that a moment means: itself, or the last one taken at or before it. */
@@ -45,8 +46,15 @@ export function noSnapshot(archive: Archive): MailsealError {
 }
 
 /** The catalog as of a moment: the one on disk for the newest snapshot, otherwise one built in memory from that snapshot's bundles. */
-export async function catalogAt(archive: Archive, options: { readonly at?: string | undefined; readonly now: number }): Promise<Catalog> {
+export async function catalogAt(
+	archive: Archive,
+	options: { readonly at?: string | undefined; readonly now: number } & Partial<Run>,
+): Promise<Catalog> {
 	const { at, now } = options;
+	const run = {
+		...(options.progress === undefined ? {} : { progress: options.progress }),
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+	};
 	const newest = snapshotNames(archive.dir).at(-1);
 	if (newest === undefined) {
 		openUnlessLost(archive)?.close();
@@ -54,12 +62,13 @@ export async function catalogAt(archive: Archive, options: { readonly at?: strin
 	}
 	const name = at === undefined ? newest : resolveMoment(archive, at, now);
 	if (name === newest) {
-		const catalog = await currentCatalog(archive);
+		const catalog = await currentCatalog(archive, run);
 		if (catalog.state() !== null) return catalog;
 		catalog.close();
 		throw noSnapshot(archive);
 	}
 	return buildCatalog(archive, {
+		...run,
 		place: { kind: 'memory' },
 		newest: readSnapshot(archive.dir, name),
 		onFinding({ text, hint }) {

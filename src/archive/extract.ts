@@ -6,13 +6,14 @@ import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
 import { readFetched } from './read-fetched.ts';
 import { readMessage } from './read-stored.ts';
+import type { Run } from './requests.ts';
 import type { ExtractedMessage, ExtractedPart } from './results.ts';
 
 /** Finds one message and gives its exact bytes, proved against its id. */
 export async function extract(
 	archive: Archive,
 	reference: string,
-	options: { readonly at?: string; readonly now: number; readonly signal?: AbortSignal },
+	options: { readonly at?: string; readonly now: number } & Partial<Run>,
 ): Promise<ExtractedMessage> {
 	const catalog = await catalogAt(archive, options);
 	try {
@@ -54,7 +55,7 @@ interface NumberedPart {
 export async function extractParts(
 	archive: Archive,
 	reference: string,
-	options: { readonly name: string; readonly at?: string; readonly now: number; readonly signal?: AbortSignal },
+	options: { readonly name: string; readonly at?: string; readonly now: number } & Partial<Run>,
 ): Promise<ExtractedPart[]> {
 	if (options.name === '')
 		throw new MailsealError('usage', 'Cannot find an attachment without a name', { hint: 'give a file name, or "*" for all' });

@@ -45,7 +45,7 @@ export interface PlanRequest extends Run {
 }
 
 /** `at`: a snapshot's name, an ISO 8601 instant or date, an age such as `3d`, or `latest`. */
-export interface ListRequest {
+export interface ListRequest extends Partial<Run> {
 	readonly account?: AccountName;
 	readonly folder?: FolderName;
 	readonly at?: string;
@@ -54,7 +54,7 @@ export interface ListRequest {
 	readonly now: number;
 }
 
-export interface SearchRequest {
+export interface SearchRequest extends Partial<Run> {
 	readonly query: string;
 	readonly at?: string;
 	readonly limit: number;

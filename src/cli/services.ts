@@ -80,7 +80,7 @@ export interface Services {
 	extractParts(
 		archive: Archive,
 		reference: string,
-		options: { readonly name: string; readonly at?: string; readonly now: number; readonly signal: AbortSignal },
+		options: { readonly name: string; readonly at?: string; readonly now: number } & Partial<Run>,
 	): Promise<readonly ExtractedPart[]>;
 	restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>>;
 	verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>>;

@@ -107,6 +107,8 @@ export async function run(call: Call): Promise<Answer> {
 		...(at === undefined ? {} : { at }),
 		...(most === undefined ? {} : { limit: most }),
 		now: call.io.now(),
+		progress: call.progress,
+		signal: call.io.signal,
 	};
 	const wanted: Wanted = what === 'snapshots' ? { kind: 'all' } : wantedFor(call, at);
 	const { cut, ...answer } = await withReadable(call, { options, wanted, work: (archive) => list(archive, request, call.io.stdout) });

@@ -45,6 +45,8 @@ export async function run(call: Call): Promise<Answer> {
 				...(at === undefined ? {} : { at }),
 				limit: limitOf(call, limit) ?? ALL_ROWS,
 				now: call.io.now(),
+				progress: call.progress,
+				signal: call.io.signal,
 			}),
 	});
 	const answer = { result, findings, lines: drawFound(result.rows, call.io.stdout) };
