@@ -266,9 +266,22 @@ function openOffsite(options: {
 			await use(async () => {});
 			return { size: ref.size, read: (offset, length) => use((blob) => blob.read(offset, length)) };
 		},
-		stream: (ref, signal) => firstGood(ref, signal, async (target, copy) => readBlob(target, { name: copy.name, signal })),
+		stream: (ref, signal) => firstGood(ref, signal, (target, copy) => begun(readBlob(target, { name: copy.name, signal }))),
 		close: options.close,
 	};
+}
+
+/** The same pieces, of which the first is there already: what cannot be read at all shows before any is given. */
+async function begun(pieces: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+	const rest = pieces[Symbol.asyncIterator]();
+	const first = await rest.next();
+	return (async function* () {
+		try {
+			for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+		} finally {
+			await rest.return?.();
+		}
+	})();
 }
 
 function notThere({ id }: BundleRef, { store }: Target): MailsealError {

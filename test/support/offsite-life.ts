@@ -19,6 +19,7 @@ import {
 import type { Place, PlaceKind, PlaceServer } from './offsite-places.ts';
 import { compareTreeStates, type FolderState, readTreeState } from './tree-state.ts';
 
+const DAY = 86_400_000;
 /** The id of the bundle in a blob, by its name. */
 const BUNDLE = /^bundles\/(?:sealed|volatile)\/..\/([0-9a-f]{64})\./;
 
@@ -204,5 +205,11 @@ function describeLife({ kind, encrypted, program, folder, born }: Life): void {
 		expect((await fresh.result<Listing<MessageRow>>('ls', 'messages')).rows).toEqual(last.messages);
 		expect(await sync(fresh)).toMatchObject({ shipped: 0, snapshots: 0, damaged: [] });
 		expect(await fresh.result<RepairResult>('repair', ...from)).toMatchObject({ damaged: [], missing: [], repaired: 0 });
+		const to = join(fresh.folder, 'store');
+		await fresh.result('restore', '--to', to);
+		const packed = await fresh.result<PackResult>(...packArguments(to, FIRST_NIGHT + 2 * DAY, { inner: '' }));
+		expect(packed.messages).toMatchObject({ total: last.messages.length, added: 0, changed: 0, removed: 0 });
+		expect(packed.scan.filesRead).toBe(0);
+		expect(await sync(fresh)).toMatchObject({ snapshots: 1, damaged: [] });
 	});
 }

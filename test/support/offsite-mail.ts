@@ -29,10 +29,10 @@ export function copyFolder(from: string, to: string): void {
 	execFileSync('cp', ['-a', from, to]);
 }
 
-/** What packs a store into several sealed bundles, some of attachments, and a volatile one. */
-export function packArguments(root: string, now: number): string[] {
+/** What packs a store into several sealed bundles, some of attachments, and a volatile one. `inner`: where an account's folder has its Maildir. */
+export function packArguments(root: string, now: number, { inner = '/Maildir' } = {}): string[] {
 	const sizes = ['--linger', '0s', '--bundle-target', '128KiB', '--attachment-min', '2KiB'];
-	return ['pack', '--now', new Date(now).toISOString(), ...sizes, `maildir:${root}/{account}/Maildir`];
+	return ['pack', '--now', new Date(now).toISOString(), ...sizes, `maildir:${root}/{account}${inner}`];
 }
 
 /** SHA-256 by path of the files below folders of an archive. */

@@ -79,7 +79,7 @@ function idsAt(path: string): string[] {
 }
 
 function flawsOf(path: string, kind: Kind): Promise<string[]> {
-	return flawsOfTarget(path, { trees, ...openingOf(kind) });
+	return flawsOfTarget(path, { trees, mode: 'full', ...openingOf(kind) });
 }
 
 describe.each(KINDS)('a prune of a target that is %s', (kind) => {
