@@ -86,10 +86,11 @@ export function folderMovers(place: FolderPlace, load: Load): Mover[] {
 		up: () => measureShell(copy, load.folder, place.path('cp')),
 		down: (to) => measureShell(copy, place.path('cp'), to),
 	};
+	if (!isInstalled('openssl')) return [checked(cp, load)];
 	// mailseal compares what it moves with its SHA-256: whoever copies and does the same has to read once more.
-	const hash = 'find "$1" -name "*.zip" -exec sha256sum {} + >/dev/null';
+	const hash = 'find "$1" -name "*.zip" -exec openssl dgst -sha256 -r {} + >/dev/null';
 	const hashed: Mover = {
-		program: 'sha256sum, cp -r, sync -f',
+		program: 'openssl dgst, cp -r, sync -f',
 		up: () => measureShell(`${hash}; ${copy}`, load.folder, place.path('hashed')),
 		down: (to) => measureShell(`${hash}; ${copy}`, place.path('hashed'), to),
 	};

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { measure, type Ran } from './measure.ts';
 
-/** What is written around a program so that it finds nothing of its caller's. */
+/** rclone without the configuration of whoever calls. */
 export const RCLONE = ['rclone', '--config', ''] as const;
 
 /** Options for rsync and rclone: what an archive can do without at another place. Its catalog is a cache, and `targets` are of this host. */

@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenBundle } from '../bundle/index.ts';
 import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog/index.ts';
-import { type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
+import { type BundleId, type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
 import { type Lock, sizeOf } from '../platform/index.ts';
 import { CATALOG_FILE } from './layout.ts';
 import { refuseLostSnapshots } from './lost-snapshots.ts';
@@ -180,7 +180,7 @@ async function catchUpAll(
 		return true;
 	} catch (error) {
 		// A bundle that only a night between needed may have been pruned since.
-		if (chain.length > 1 && isDamage(error)) return false;
+		if (isDamage(error)) return false;
 		throw error;
 	}
 }
@@ -229,6 +229,8 @@ async function catchUp(
 		}
 		const keep = new Set(listed.map((ref) => ref.id));
 		for (const id of present.keys()) if (!keep.has(id)) catalog.drop(id);
+		// What was folded away since is missed no more.
+		catalog.setLacks(catalog.lacks().filter(({ subject }) => keep.has(subject as BundleId) && !added.some(({ id }) => id === subject)));
 		catalog.tidy();
 		noteSnapshots(archive, catalog, newest.name);
 		catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });
@@ -307,6 +309,8 @@ export async function buildCatalog(archive: Archive, request: BuildRequest): Pro
 					const finding = bundleFinding(opened.ref, opened.error);
 					request.onFinding(finding);
 					lacks.push(finding);
+					// What it says is not known, but that a snapshot names it is.
+					if (place.kind === 'file') catalog.noteBundle(opened.ref);
 				} else throw opened.error;
 				progress.advance(1);
 			}

@@ -10,7 +10,7 @@ import type { TargetAddress, TargetKeys } from './target/keys.ts';
 import { type BundleCopy, listFolder } from './target/listing.ts';
 import { bundleBlob, bundleFolderOf } from './target/names.ts';
 import { openTarget, type Target } from './target/open-target.ts';
-import { readRecords, recordsFolder, type TargetRecord } from './target/record.ts';
+import { type KnownCopy, readRecords, recordsFolder, type TargetRecord, targetKey } from './target/record.ts';
 import { isPoorCopy, type OpenedBlob, openBlob, readBlob } from './target/sealing.ts';
 
 /** A bundle at a target, read in ranges; of several copies the first that has a range whole gives it. */
@@ -25,6 +25,11 @@ export interface Offsite {
 	has(id: BundleId): boolean;
 	/** Opens a bundle at its target; throws what reaching the target throws, `not-found` where it is not there either. `signal` ends its reads too. */
 	open(ref: BundleRef, signal: AbortSignal): Promise<OffsiteBundle>;
+	/**
+	 * Makes sure, where that matters, that what lies at a target is the bundle: a pack believes what a manifest says is stored. Throws
+	 * `archive-damaged` where it is not.
+	 */
+	prove(ref: BundleRef, signal: AbortSignal): Promise<void>;
 	/** All bytes of a bundle, from the first on, unproved. */
 	stream(ref: BundleRef, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 	close(): Promise<void>;
@@ -37,6 +42,7 @@ export type Reach = (address: TargetAddress) => Promise<{ readonly store: BlobSt
 export const NOTHING_OFFSITE: Offsite = {
 	has: () => false,
 	open: (ref) => Promise.reject(unknownBundle(ref)),
+	prove: (ref) => Promise.reject(unknownBundle(ref)),
 	stream: (ref) => Promise.reject(unknownBundle(ref)),
 	async close() {},
 };
@@ -50,25 +56,31 @@ interface Finder {
 	readonly target: Target;
 	/** Those that this host can vouch for come first. */
 	find(ref: BundleRef, signal: AbortSignal): Promise<readonly BundleCopy[]>;
+	/** True for a copy that is the bundle: the target proved its bytes, or all of them were opened. */
+	prove(ref: BundleRef, copy: BundleCopy, signal: AbortSignal): Promise<boolean>;
 	/** Looks again the next time; false where it would have done so. */
 	forget(ref: BundleRef): boolean;
 }
 
-/** `ownHash`: SHA-256 of the age file that this host shipped itself. */
-function openFinder(target: Target, ownHash: (id: BundleId) => string | null): Finder {
+/** `known`: what this host knows of the copy that it shipped itself. */
+function openFinder(
+	target: Target,
+	{ heads, known: knownOf }: { readonly heads: HeadCache; readonly known: (id: BundleId) => KnownCopy | undefined },
+): Finder {
 	// One folder has a 256th of all bundles: whoever reads many lists each folder once.
 	const listed = new Map<string, readonly BundleCopy[]>();
-	const proved = new Map<BundleId, readonly BundleCopy[]>();
 
 	/** Of several copies one may be another file, which only all of its bytes tell: by its size and its seal it looks the same. */
 	async function wholeFirst(ref: BundleRef, copies: readonly BundleCopy[], signal: AbortSignal): Promise<readonly BundleCopy[]> {
-		const known = proved.get(ref.id);
-		if (known !== undefined || copies.length < 2) return known ?? copies;
-		const whole: BundleCopy[] = [];
-		for (const copy of copies) if (await isWholeCopy(target, { ref, copy, signal })) whole.push(copy);
-		const order = [...whole, ...copies.filter((copy) => !whole.includes(copy))];
-		proved.set(ref.id, order);
-		return order;
+		if (copies.length < 2) return copies;
+		const known = copies.filter((copy) => heads.isWhole(copy));
+		if (known.length > 0) return [...known, ...copies.filter((copy) => !known.includes(copy))];
+		for (const copy of copies) {
+			if (!(await isWholeCopy(target, { ref, copy, signal }))) continue;
+			heads.noteWhole(copy);
+			return [copy, ...copies.filter((other) => other !== copy)];
+		}
+		return copies;
 	}
 
 	return {
@@ -78,15 +90,18 @@ function openFinder(target: Target, ownHash: (id: BundleId) => string | null): F
 			const folder = bundleFolderOf(ref);
 			const copies = listed.get(folder) ?? (await listFolder(target.store, folder, signal));
 			listed.set(folder, copies);
-			const hash = ownHash(ref.id);
+			const hash = knownOf(ref.id)?.sealedHash ?? null;
 			const ours = copies.filter((copy) => copy.id === ref.id && isStoredAs(copy, target.encryption));
 			const own = ours.find(({ sealedHash }) => sealedHash === hash);
 			return own === undefined ? wholeFirst(ref, ours, signal) : [own, ...ours.filter((copy) => copy !== own)];
 		},
-		forget(ref) {
-			proved.delete(ref.id);
-			return listed.delete(bundleFolderOf(ref));
+		async prove(ref, copy, signal) {
+			const known = knownOf(ref.id);
+			if (copy.sealedHash !== null && copy.sealedHash !== known?.sealedHash) return isWholeCopy(target, { ref, copy, signal });
+			const expected = { size: copy.size, sha256: copy.sealedHash ?? ref.id, md5: known?.md5 ?? null };
+			return (await target.store.prove(copy.name, expected, signal)).state === 'intact';
 		},
+		forget: (ref) => listed.delete(bundleFolderOf(ref)),
 	};
 }
 
@@ -105,8 +120,10 @@ async function isWholeCopy(
 
 /** Everything that is not here lies at this one target. The caller closes its store. */
 export function offsiteAt(target: Target, dir: string): Offsite {
-	const finder = openFinder(target, () => null);
-	return openOffsite({ dir, has: () => true, findersOf: () => [async () => finder], close: async () => {} });
+	const heads = openHeadCache(dir);
+	const finder = openFinder(target, { heads, known: () => undefined });
+	// Who only reads proves each message by its id, and writes nothing that others go by.
+	return openOffsite({ heads, proves: false, has: () => true, findersOf: () => [async () => finder], close: async () => {} });
 }
 
 /** What an archive's own records say that it dropped; each target is reached when it is first needed. */
@@ -114,6 +131,7 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 	let records: readonly TargetRecord[] = [];
 	let read: bigint | null = null;
 	const finders = new Map<string, Promise<Finder>>();
+	const heads = openHeadCache(dir);
 
 	/** As it is now: a sync of this very process may just have dropped a bundle. */
 	function holdersOf(id: BundleId): readonly TargetRecord[] {
@@ -126,7 +144,7 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 	}
 
 	function connect({ address }: TargetRecord, signal: AbortSignal): Promise<Finder> {
-		const key = keyOf(address);
+		const key = targetKey(address);
 		let finder = finders.get(key);
 		if (finder === undefined) {
 			finder = openKnown(address, signal);
@@ -141,18 +159,23 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 		const { store, keys } = await reach(address);
 		try {
 			const target = await openTarget({ address, store, keys, signal });
-			const own = (id: BundleId): TargetRecord | undefined => holdersOf(id).find((record) => keyOf(record.address) === keyOf(address));
-			return openFinder(target, (id) => own(id)?.copies.get(id)?.sealedHash ?? null);
+			const own = (id: BundleId): TargetRecord | undefined =>
+				holdersOf(id).find((record) => targetKey(record.address) === targetKey(address));
+			return openFinder(target, { heads, known: (id) => own(id)?.copies.get(id) });
 		} catch (error) {
 			await store.close();
 			// Bundles were proved there before: that it has none of them now says that it is another place.
 			if (!(error instanceof MailsealError) || error.code !== 'not-found') throw error;
-			throw new MailsealError('unreachable', error.message, { cause: error, hint: 'is the disk mounted, is it the right bucket?' });
+			throw new MailsealError('unreachable', error.message, {
+				cause: error,
+				hint: 'is the disk mounted, is it the right bucket? Where another target has it all, "mailseal sync TARGET --drop-local" has the archive read from there',
+			});
 		}
 	}
 
 	return openOffsite({
-		dir,
+		heads,
+		proves: true,
 		has: (id) => holdersOf(id).length > 0,
 		findersOf: (id, signal) => holdersOf(id).map((record) => () => connect(record, signal)),
 		async close() {
@@ -169,10 +192,6 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 	});
 }
 
-function keyOf({ url, endpoint }: TargetAddress): string {
-	return `${url}\n${endpoint ?? ''}`;
-}
-
 /** When a folder's entries last changed; null where it is not there. */
 function changeOf(folder: string): bigint | null {
 	try {
@@ -187,19 +206,21 @@ function changeOf(folder: string): bigint | null {
 const HEAD_FAULTS: ReadonlySet<string> = new Set(['archive-damaged', 'permission']);
 
 function openOffsite(options: {
-	readonly dir: string;
+	readonly heads: HeadCache;
+	/** True where a bundle is proved before its manifest is believed. */
+	readonly proves: boolean;
 	has(id: BundleId): boolean;
 	/** The targets that have a bundle, each reached when it is called. */
 	findersOf(id: BundleId, signal: AbortSignal): readonly (() => Promise<Finder>)[];
 	close(): Promise<void>;
 }): Offsite {
-	const heads: HeadCache = openHeadCache(options.dir);
+	const { heads } = options;
 
 	/** Uses the first copy that can be used, of the first target that has one. */
 	async function firstGood<Result>(
 		ref: BundleRef,
 		signal: AbortSignal,
-		use: (target: Target, copy: BundleCopy) => Promise<Result>,
+		use: (target: Target, copy: BundleCopy, finder: Finder) => Promise<Result>,
 	): Promise<Result> {
 		let worst: MailsealError | null = null;
 		function note(error: unknown): void {
@@ -214,7 +235,7 @@ function openOffsite(options: {
 					const copies = await finder.find(ref, signal);
 					for (const copy of copies) {
 						try {
-							return await use(finder.target, copy);
+							return await use(finder.target, copy, finder);
 						} catch (error) {
 							if (!isPoorCopy(error)) throw error;
 							note(error);
@@ -265,6 +286,16 @@ function openOffsite(options: {
 				});
 			await use(async () => {});
 			return { size: ref.size, read: (offset, length) => use((blob) => blob.read(offset, length)) };
+		},
+		async prove(ref, signal) {
+			if (!options.proves) return;
+			await firstGood(ref, signal, async (target, copy, finder) => {
+				if (await finder.prove(ref, copy, signal)) return;
+				throw new MailsealError(
+					'archive-damaged',
+					`Cannot read bundle ${ref.id}: what lies at "${target.store.place}" under its name is another file`,
+				);
+			});
 		},
 		stream: (ref, signal) => firstGood(ref, signal, (target, copy) => begun(readBlob(target, { name: copy.name, signal }))),
 		close: options.close,

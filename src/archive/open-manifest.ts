@@ -14,6 +14,7 @@ export async function openManifest(archive: Archive, ref: BundleRef, signal: Abo
 		range = openRange(bundlePath(archive.dir, ref.kind, ref.id));
 	} catch (error) {
 		if (!(error instanceof MailsealError) || error.code !== 'not-found' || !archive.offsite.has(ref.id)) throw error;
+		await archive.offsite.prove(ref, signal);
 		return openBundle(await archive.offsite.open(ref, signal), { localHeaders: false, tail: REMOTE_TAIL });
 	}
 	try {

@@ -35,12 +35,13 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 		// What a damaged bundle says is missing from this restore, and must not be missed in silence.
 		const findings: Finding[] = catalog.lacks();
 		const tally: Tally = { accounts: 0, folders: 0, written: 0, present: 0, bytes: 0 };
+		const fetcher = openItemFetcher(archive, { catalog, signal: request.signal });
 		request.progress.step('restore', countChosen(catalog, chosen));
 		for (const [account, folders] of chosen) {
 			throwIfAborted(request.signal);
 			const contents = catalog.read.contents(account);
 			if (contents === null) continue;
-			await restoreAccount(narrow(contents, folders), { archive, request, workers, writer, catalog, findings, tally });
+			await restoreAccount(narrow(contents, folders), { archive, request, workers, writer, catalog, fetcher, findings, tally });
 		}
 		const snapshot = catalog.state()?.name as SnapshotName;
 		return { findings, result: { snapshot, ...tally, seconds: (performance.now() - started) / 1000, dryRun: request.dryRun } };
@@ -126,6 +127,7 @@ interface Context {
 	readonly workers: Workers;
 	readonly writer: MailboxWriter;
 	readonly catalog: Catalog;
+	readonly fetcher: ItemFetcher;
 	readonly findings: Finding[];
 	readonly tally: Tally;
 }
@@ -156,9 +158,8 @@ async function restoreAccount(contents: AccountContents, context: Context): Prom
 }
 
 async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
-	const { archive, request, workers, writer, catalog } = context;
+	const { archive, request, workers, writer, catalog, fetcher } = context;
 	const jobs = plan.jobs.map((write): RestoreJob => ({ dir: archive.dir, at: locate(catalog, write.message), write }));
-	const fetcher = openItemFetcher(archive, { catalog, signal: request.signal });
 	if (writer.order === 'planned') {
 		const one = openMessageWriter();
 		try {

@@ -17,7 +17,7 @@ import { lacks } from '../support/needs.ts';
 import { lacksSshd } from '../support/sshd.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const missing = [lacksSshd(), lacksCeph(), lacks('rsync', 'rclone', 'restic')].includes(true);
+const missing = [lacksSshd(), lacksCeph(), lacks('rsync', 'rclone', 'restic', 'openssl')].includes(true);
 
 let folder: string;
 
@@ -73,7 +73,7 @@ describe.skipIf(missing)('benches of targets', { timeout: 180_000 }, () => {
 		const own = ['mailseal', 'mailseal, encrypted'];
 		const sdk = ['SDK: PutObject, GetObject', 'SDK: multipart, GetObject'];
 		const expected = [
-			['folder', [...own, 'cp -r, sync -f', 'sha256sum, cp -r, sync -f']],
+			['folder', [...own, 'cp -r, sync -f', 'openssl dgst, cp -r, sync -f']],
 			['SFTP', [...own, 'scp -r, sync -f', 'sftp -b, sync -f']],
 			['S3', [...own, ...sdk, 'rclone copy, sync -f']],
 		] as const;

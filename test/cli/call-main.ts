@@ -18,7 +18,7 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 		throw new Error('this use case was not expected');
 	}
 	function nothingOffsite(): Offsite {
-		return { has: () => false, open: unexpected, stream: unexpected, async close() {} };
+		return { has: () => false, open: unexpected, prove: unexpected, stream: unexpected, async close() {} };
 	}
 	const archive = { async close() {} } as Archive;
 	return async () => ({

@@ -227,6 +227,8 @@ export function syncOnce(dir: string, path: string, setup: SyncSetup = {}): Prom
 export interface RemoteSetup extends TargetSetup {
 	readonly cache?: string;
 	readonly archiveId?: string;
+	/** The archive that this host has. */
+	readonly ownId?: string;
 	readonly wanted?: Wanted;
 	readonly warn?: (text: string) => void;
 }
@@ -238,7 +240,7 @@ export async function openRemote(path: string, setup: RemoteSetup = {}): Promise
 		target,
 		cacheFolder: setup.cache ?? quickFolder(),
 		archiveId: setup.archiveId ?? null,
-		ownId: null,
+		ownId: setup.ownId ?? null,
 		wanted: setup.wanted ?? { kind: 'newest' },
 		files: openFiles(),
 		signal: never,

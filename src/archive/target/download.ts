@@ -13,7 +13,11 @@ export async function downloadBundle(
 	options: { readonly ref: BundleRef; readonly copy: BundleCopy; readonly path: string; readonly signal: AbortSignal },
 ): Promise<void> {
 	const { ref, copy, path, signal } = options;
-	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+	try {
+		mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+	} catch (error) {
+		throw asMailsealError(error, 'make the folder of', path);
+	}
 	await provedPieces(readBlob(target, { name: copy.name, signal }), ref, async (pieces) => {
 		const descriptor = openSync(path, 'w', 0o600);
 		try {

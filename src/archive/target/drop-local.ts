@@ -4,7 +4,7 @@ import { bundlePath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
 import { proveCopy } from './check.ts';
 import { digestOf } from './content.ts';
-import type { BundleCopy } from './listing.ts';
+import { type BundleCopy, listBundles } from './listing.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { isPoorCopy, readBlob } from './sealing.ts';
 import { shipAll } from './ship-missing.ts';
@@ -23,21 +23,38 @@ interface Planned {
  * a bundle on record for one that is there. A copy that turns out to be damaged is shipped again, and its bundle stays here.
  */
 export async function dropLocal(state: SyncState): Promise<Dropped> {
-	const { archive, dropped, known, request } = state;
-	const { proved, damaged } = await provePlan(state, planDrop(state));
-	await shipAll(state, damaged);
-	if (proved.length === 0) return summaryOf([]);
+	const removed: Planned[] = [];
+	const plan = planDrop(state);
+	state.request.progress.step('prove', plan.length);
+	// Proving takes its time: what was proved is let go before the rest, so that a run which is cut off did something.
+	for (let start = 0; start < plan.length; start += BATCH) {
+		const { proved, damaged } = await provePlan(state, plan.slice(start, start + BATCH));
+		await shipAll(state, damaged);
+		removed.push(...(await remove(state, proved)));
+	}
+	return summaryOf(removed.filter(({ isHere }) => isHere));
+}
+
+/** Bundles proved before the first of them is removed. */
+const BATCH = 256;
+
+async function remove(state: SyncState, proved: readonly Planned[]): Promise<readonly Planned[]> {
+	const { archive, dropped, known, request, target } = state;
+	if (proved.length === 0) return [];
+	// Whoever pruned the target meanwhile may have planned that before this archive's snapshot was there.
+	const listed = await listBundles(target.store, request.signal);
+	const there = proved.filter(({ ref }) => listed.has(ref.id));
 	const lock = archive.lock();
 	try {
-		for (const { ref } of proved) dropped.set(ref.id, ref.size);
+		for (const { ref } of there) dropped.set(ref.id, ref.size);
 		const record = readRecord(archive.dir, request.address);
 		if (record === null) throw new Error('a sync remembers its target before it drops anything');
 		writeRecord(archive.files, archive.dir, { ...record, copies: known, dropped });
-		for (const { ref } of proved) archive.files.remove(bundlePath(archive.dir, ref.kind, ref.id));
+		for (const { ref } of there) archive.files.remove(bundlePath(archive.dir, ref.kind, ref.id));
 	} finally {
 		lock.release();
 	}
-	return summaryOf(proved.filter(({ isHere }) => isHere));
+	return there;
 }
 
 /** What dropLocal() would remove once all that is lacking was shipped: proves nothing. */
@@ -79,7 +96,6 @@ async function provePlan(
 	const { request, findings, standing } = state;
 	const proved = new Set<BundleId>();
 	let foreign = 0;
-	request.progress.step('prove', plan.length);
 	await eachParallel(plan, {
 		width: request.transfers,
 		signal: request.signal,

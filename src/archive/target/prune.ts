@@ -6,13 +6,11 @@ import { readSnapshot } from '../snapshots.ts';
 import { type Listing, listSnapshotCopies, listTarget, type SnapshotCopy } from './listing.ts';
 import { readSnapshotBlob } from './remote-archive.ts';
 import { needIdentities } from './sealing.ts';
-import { newerThan, SET_BACK_HINT } from './set-back.ts';
+import { SET_BACK_HINT } from './set-back.ts';
 import type { Pruned, SyncState } from './sync-state.ts';
 
 /** Blobs to be deleted, in this order. */
 export interface PrunePlan {
-	/** Snapshots of this archive that it has no more, the newest first. */
-	readonly snapshots: readonly BlobFacts[];
 	/** Bundles that no kept snapshot of any archive names. */
 	readonly bundles: readonly BlobFacts[];
 	readonly leftovers: readonly BlobFacts[];
@@ -29,33 +27,28 @@ export async function pruneTarget(
 	const { target, request } = state;
 	const { signal } = request;
 	const listing = await listTarget(target.store, signal);
-	const own = new Set(options.names);
-	if (own.size === 0)
+	if (options.names.length === 0)
 		throw new MailsealError('usage', `Cannot prune "${target.store.place}": this archive has no snapshot`, {
 			hint: 'run "mailseal pack" first',
 		});
-	refuseOlder(state, listing, options.names);
-	refuseGaps(state, options.names);
-	const kept = keptSnapshots(listing, { archive: state.archive.id, own });
-	const named = await namedBundles(state, kept);
+	refuseUnknown(state, listing, options.names);
+	const named = await namedBundles(state, keptSnapshots(listing, state.archive.id));
 	const leftovers: BlobFacts[] = [];
 	for await (const facts of target.store.leftovers(signal)) leftovers.push(facts);
-	const plan = planPrune({ listing, archive: state.archive.id, own, named, leftovers, grace: options.grace, now: request.now });
-	const all = [...plan.snapshots, ...plan.bundles, ...plan.leftovers];
+	const plan = planPrune({ listing, named, leftovers, grace: options.grace, now: request.now });
+	const all = [...plan.bundles, ...plan.leftovers];
 	const pruned = {
-		snapshots: plan.snapshots.length,
 		bundles: plan.bundles.length,
 		leftovers: plan.leftovers.length,
 		bytes: all.reduce((total, { size }) => total + size, 0),
 	};
 	if (request.dryRun || all.length === 0) return pruned;
-	await refuseNewSnapshots(state, listing);
 	request.progress.step('prune', all.length);
-	// A snapshot goes before what it names: none is ever there without its bundles.
-	for (const blobs of [plan.snapshots, plan.bundles, plan.leftovers]) {
+	for (const blobs of batchesOf(all)) {
+		// Deleting takes its time, in which another host may come to need what was in nobody's snapshot.
+		await refuseNewSnapshots(state, listing);
 		await eachParallel(blobs, {
-			// One after another: none ever follows one that is gone.
-			width: blobs === plan.snapshots ? 1 : request.transfers,
+			width: request.transfers,
 			signal,
 			async work({ name }, stop) {
 				await target.store.remove(name, stop);
@@ -66,56 +59,41 @@ export async function pruneTarget(
 	return pruned;
 }
 
-/** An archive that was put back from an older copy must not take what came after it for removed. */
-function refuseOlder({ target, archive }: SyncState, listing: Listing, names: readonly SnapshotName[]): void {
-	const newer = newerThan(names, listing.snapshots.get(archive.id)?.keys() ?? []);
-	if (newer.length === 0) return;
-	throw new MailsealError(
-		'archive-damaged',
-		`Cannot prune "${target.store.place}": it has ${newer.length} snapshots that are newer than any here, such as ${newer[0]}`,
-		{ hint: SET_BACK_HINT },
-	);
+/** So many are deleted between two looks for new snapshots. */
+const BATCH = 100;
+
+function batchesOf(blobs: readonly BlobFacts[]): (readonly BlobFacts[])[] {
+	return Array.from({ length: Math.ceil(blobs.length / BATCH) }, (_one, index) => blobs.slice(index * BATCH, (index + 1) * BATCH));
 }
 
-/** A snapshot that was lost here is none that was removed on purpose: its copy may be the only one. */
-function refuseGaps({ target, archive }: SyncState, names: readonly SnapshotName[]): void {
+/** What is not here was lost here, or written by another copy of this archive: it is nothing that was removed on purpose, and may be all that is left. */
+function refuseUnknown({ target, archive }: SyncState, listing: Listing, names: readonly SnapshotName[]): void {
 	const here = new Set(names);
-	for (const name of names) {
-		const { parent } = readSnapshot(archive.dir, name).snapshot;
-		if (parent === null || here.has(parent.name)) continue;
-		throw new MailsealError(
-			'archive-damaged',
-			`Cannot prune "${target.store.place}": snapshot ${parent.name} is missing here, and ${name} follows it`,
-			{
-				hint: 'bring it back with "mailseal repair --from" the target first',
-			},
-		);
-	}
+	const unknown = [...(listing.snapshots.get(archive.id)?.keys() ?? [])].filter((name) => !here.has(name)).sort();
+	if (unknown.length === 0) return;
+	throw new MailsealError(
+		'archive-damaged',
+		`Cannot prune "${target.store.place}": ${unknown.length} snapshots of this archive lie there and not here, such as ${unknown[0]}`,
+		{ hint: SET_BACK_HINT },
+	);
 }
 
 /** Which blobs go: pure. Age is told by the newest blob there, not by the clock here, which may be another. */
 export function planPrune(given: {
 	readonly listing: Listing;
-	readonly archive: string;
-	readonly own: ReadonlySet<SnapshotName>;
 	readonly named: ReadonlySet<BundleId>;
 	readonly leftovers: readonly BlobFacts[];
 	/** What is younger may belong to a sync that is under way. Milliseconds. */
 	readonly grace: number;
 	readonly now: number;
 }): PrunePlan {
-	const { listing, named, own, grace } = given;
+	const { listing, named, grace } = given;
 	const bundles = [...listing.bundles.values()].flat();
-	const snapshots = [...(listing.snapshots.get(given.archive) ?? [])]
-		.filter(([name]) => !own.has(name))
-		.sort(([a], [b]) => (a < b ? 1 : -1))
-		.flatMap(([, copies]) => copies);
 	const everything = [...bundles, ...[...listing.snapshots.values()].flatMap((ofOne) => [...ofOne.values()].flat())];
 	const newest = everything.reduce((latest, { modified }) => Math.max(latest, modified ?? 0), 0);
 	const clock = newest === 0 ? given.now : Math.min(given.now, newest);
 	const isOld = ({ modified }: BlobFacts): boolean => modified !== null && modified <= clock - grace;
 	return {
-		snapshots,
 		bundles: bundles.filter((copy) => !named.has(copy.id) && isOld(copy)),
 		leftovers: given.leftovers.filter(isOld),
 	};
@@ -127,12 +105,9 @@ interface Kept {
 	readonly isOwn: boolean;
 }
 
-function keptSnapshots(listing: Listing, { archive, own }: { readonly archive: string; readonly own: ReadonlySet<SnapshotName> }): Kept[] {
+function keptSnapshots(listing: Listing, archive: string): Kept[] {
 	return [...listing.snapshots].flatMap(([id, snapshots]) =>
-		[...snapshots].flatMap(([name, copies]) => {
-			const isOwn = id === archive;
-			return isOwn && !own.has(name) ? [] : [{ name, copies, isOwn }];
-		}),
+		[...snapshots].map(([name, copies]) => ({ name, copies, isOwn: id === archive })),
 	);
 }
 

@@ -52,6 +52,12 @@ export function readRecord(dir: string, address: TargetAddress): TargetRecord | 
 	return readRecordFile(recordPath(dir, address));
 }
 
+/** Bundles that other targets than this one have, and the archive has no more. */
+export function bundlesElsewhere(dir: string, address: TargetAddress): Set<BundleId> {
+	const here = targetKey(address);
+	return new Set(readRecords(dir).flatMap((record) => (targetKey(record.address) === here ? [] : [...record.dropped.keys()])));
+}
+
 export function readRecords(dir: string): TargetRecord[] {
 	const folder = recordsFolder(dir);
 	return listNames(folder)

@@ -233,13 +233,15 @@ function wantedSnapshots(
 	there: readonly SnapshotName[],
 	wanted: Wanted,
 ): { readonly names: readonly SnapshotName[]; readonly chosen: SnapshotName | undefined } {
-	const here = new Set(snapshotNames(dir).filter((name) => isWhole(dir, name)));
-	if (wanted.kind === 'all') return { names: there.filter((name) => !here.has(name)), chosen: undefined };
+	const here = new Set(snapshotNames(dir));
+	if (wanted.kind === 'all') return { names: there.filter((name) => !here.has(name) || !isWhole(dir, name)), chosen: undefined };
 	// None but the one that is meant: a newer one that is damaged must not be in the way of an older.
 	const chosen = wanted.kind === 'newest' ? there.at(-1) : chooseSnapshot(there, { at: wanted.at, now: wanted.now, place: 'the target' });
 	const last = [...here].sort().at(-1);
 	const isBetween = (name: SnapshotName): boolean => last !== undefined && chosen !== undefined && name > last && name < chosen;
-	return { names: there.filter((name) => !here.has(name) && (name === chosen || isBetween(name))), chosen };
+	const isNeeded = (name: SnapshotName): boolean =>
+		name === chosen ? !here.has(name) || !isWhole(dir, name) : !here.has(name) && isBetween(name);
+	return { names: there.filter(isNeeded), chosen };
 }
 
 function isWhole(dir: string, name: SnapshotName): boolean {

@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { decodeSnapshot } from '../../bundle/index.ts';
-import { type BundleRef, type Finding, formatSize, MailsealError, type Snapshot, type SnapshotName } from '../../domain/index.ts';
+import {
+	type BundleId,
+	type BundleRef,
+	type Finding,
+	formatSize,
+	MailsealError,
+	type Snapshot,
+	type SnapshotName,
+} from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import { snapshotPath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
 import type { SnapshotStanding } from './check-snapshot-copies.ts';
 import { listBundles } from './listing.ts';
 import { bundleBlob, type StoredName } from './names.ts';
-import { readRecords, targetKey } from './record.ts';
 import { shipArchiveHead, shipBundle, shipSnapshot } from './ship.ts';
 import type { SyncState } from './sync-state.ts';
 
@@ -21,11 +28,15 @@ export async function shipMissing(
 ): Promise<void> {
 	const { refs, standing, request } = state;
 	const { there, damaged } = snapshots;
-	const waiting = readWaiting(
-		state,
-		names.filter((name) => !there.has(name)),
-	);
-	const later = new Set(waiting.flatMap(({ snapshot }) => snapshot.bundles.map(({ id }) => id)));
+	const waiting: SnapshotName[] = [];
+	const later = new Set<BundleId>();
+	// One after another: a year of snapshots of a hundred thousand bundles does not fit into memory.
+	for (const name of names.filter((one) => !there.has(one))) {
+		const read = readWaiting(state, name);
+		if (read === null) continue;
+		waiting.push(name);
+		for (const { id } of read.snapshot.bundles) later.add(id);
+	}
 	const lacking = [...refs.values()].filter(({ id }) => !standing.has(id));
 	request.progress.step('ship', sizeOfAll(lacking));
 	// What snapshots that lie there already name, and lack: these are damaged as long as it is not there again.
@@ -40,8 +51,11 @@ export async function shipMissing(
 		isHeadThere = true;
 	}
 	if (there.size > 0) await shipHead();
-	const shipped: BundleRef[] = [];
-	for (const { name, snapshot, bytes } of waiting) {
+	const shipped = new Map<BundleId, BundleRef>();
+	for (const name of waiting) {
+		const read = readWaiting(state, name);
+		if (read === null) continue;
+		const { snapshot, bytes } = read;
 		await shipAll(
 			state,
 			snapshot.bundles.filter(({ id }) => !standing.has(id)),
@@ -56,41 +70,40 @@ export async function shipMissing(
 		if (bad !== undefined && bad.name !== blob) await removeDamaged(state, bad, request.signal);
 		there.add(name);
 		state.tally.snapshots++;
-		for (const ref of snapshot.bundles) shipped.push(ref);
+		for (const ref of snapshot.bundles) shipped.set(ref.id, ref);
 	}
-	if (shipped.length > 0) await confirmOnceMore(state, shipped);
+	if (shipped.size > 0) await confirmOnceMore(state, [...shipped.values()]);
 }
 
-interface Waiting {
-	readonly name: SnapshotName;
-	readonly snapshot: Snapshot;
-	readonly bytes: Uint8Array;
-}
+/** Bundles shipped between two times that what is known is written down. */
+const REMEMBER_EVERY = 64;
 
-function readWaiting({ archive, findings }: SyncState, names: readonly SnapshotName[]): Waiting[] {
-	return names.flatMap((name) => {
-		const path = snapshotPath(archive.dir, name);
-		try {
-			const bytes = readFileSync(path);
-			return [{ name, bytes, snapshot: decodeSnapshot(name, bytes).snapshot }];
-		} catch (error) {
-			const known = asMailsealError(error, 'read', path);
-			if (!(known instanceof MailsealError) || known.code !== 'archive-damaged') throw known;
-			findings.push({
-				code: 'snapshot-damaged',
-				severity: 'error',
-				subject: name,
-				text: known.message,
-				hint: 'put the file back with "mailseal repair --from" another target; it is not shipped',
-			});
-			return [];
-		}
-	});
+/** A snapshot as it lies here; null, with a finding, where it is damaged. */
+function readWaiting(
+	{ archive, findings }: SyncState,
+	name: SnapshotName,
+): { readonly snapshot: Snapshot; readonly bytes: Uint8Array } | null {
+	const path = snapshotPath(archive.dir, name);
+	try {
+		const bytes = readFileSync(path);
+		return { bytes, snapshot: decodeSnapshot(name, bytes).snapshot };
+	} catch (error) {
+		const known = asMailsealError(error, 'read', path);
+		if (!(known instanceof MailsealError) || known.code !== 'archive-damaged') throw known;
+		findings.push({
+			code: 'snapshot-damaged',
+			severity: 'error',
+			subject: name,
+			text: known.message,
+			hint: 'put the file back with "mailseal repair --from" another target; it is not shipped',
+		});
+		return null;
+	}
 }
 
 /** Ships bundles, in place of copies that were found damaged; what this archive cannot give is named once. */
 export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Promise<void> {
-	const { archive, target, request, standing, damaged, known, findings, tally } = state;
+	const { archive, target, request, standing, damaged, known, findings, tally, elsewhere } = state;
 	await eachParallel(
 		refs.filter(({ id }) => !tally.failed.has(id)),
 		{
@@ -104,7 +117,7 @@ export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Pro
 					progress: request.progress,
 					signal,
 					replace: bad !== undefined,
-					isOnlyThere: isOnlyAt(state, ref),
+					isOnlyThere: !elsewhere.has(ref.id),
 				});
 				if ('code' in shipped) {
 					tally.failed.add(ref.id);
@@ -115,6 +128,8 @@ export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Pro
 				tally.shippedBytes += shipped.bytes;
 				if (Object.keys(shipped.copy).length > 0) known.set(ref.id, shipped.copy);
 				else known.delete(ref.id);
+				// What an age file holds that this host shipped, nobody can tell it afterwards.
+				if (tally.shipped % REMEMBER_EVERY === 0) state.remember();
 				const sealedHash = shipped.copy.sealedHash ?? null;
 				const name = bundleBlob(ref, sealedHash);
 				standing.set(ref.id, { ...ref, name, sealedHash, size: shipped.size, modified: null, md5: shipped.copy.md5 ?? null });
@@ -122,13 +137,6 @@ export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Pro
 			},
 		},
 	);
-}
-
-/** True where this target is the one that has the bundle: it cannot be shipped there from itself. */
-function isOnlyAt({ archive, dropped, request }: SyncState, { id }: BundleRef): boolean {
-	if (!dropped.has(id)) return false;
-	const here = targetKey(request.address);
-	return readRecords(archive.dir).every((record) => targetKey(record.address) === here || !record.dropped.has(id));
 }
 
 /** An age file that is damaged cannot be made again, only another one of the same bundle. Who may not delete leaves the damaged one. */

@@ -15,7 +15,6 @@ export interface Dropped {
 
 /** What was deleted at the target, or in a dry run what would be. */
 export interface Pruned {
-	readonly snapshots: number;
 	readonly bundles: number;
 	/** What cut-off transfers left behind. */
 	readonly leftovers: number;
@@ -75,6 +74,10 @@ export interface SyncState {
 	readonly dropped: Map<BundleId, number>;
 	readonly findings: Finding[];
 	readonly tally: ShipTally;
+	/** Bundles that were dropped here since another target has them. */
+	readonly elsewhere: ReadonlySet<BundleId>;
+	/** Writes down what is known so far, for a run that is cut off. */
+	remember(): void;
 }
 
 /** What went to the target so far. */

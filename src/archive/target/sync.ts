@@ -12,10 +12,10 @@ import { checkSnapshotCopies } from './check-snapshot-copies.ts';
 import { sizeProblem, standingOf } from './compare.ts';
 import { dropLocal, plannedDrop } from './drop-local.ts';
 import { type BundleCopy, type Listing, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
+import { lookForOthers } from './look-for-others.ts';
 import { openTarget, type Target } from './open-target.ts';
 import { pruneTarget } from './prune.ts';
-import { emptyRecord, type KnownCopy, readRecord, recordsFolder, type TargetRecord, targetKey, writeRecord } from './record.ts';
-import { newerThan, targetIsNewer } from './set-back.ts';
+import { bundlesElsewhere, emptyRecord, readRecord, recordsFolder, type TargetRecord, targetKey, writeRecord } from './record.ts';
 import { shipMissing } from './ship-missing.ts';
 import { damagedCopy, type SyncRequest, type SyncResult, type SyncState } from './sync-state.ts';
 
@@ -54,13 +54,16 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		dropped: new Map(record.dropped),
 		findings: [],
 		tally: { shipped: 0, shippedBytes: 0, snapshots: 0, failed: new Set() },
+		elsewhere: bundlesElsewhere(archive.dir, address),
+		remember: () => {},
 	};
 	compareAll(state, listed.bundles, target?.encryption ?? 'none');
 	if (target === null) {
 		const dropped = request.dropLocal ? plannedDrop(state) : null;
 		return { findings: [], result: { ...plannedResult(state, { names, started }), dropped } };
 	}
-	const all: SyncState = { ...state, target };
+	const all: SyncState = { ...state, target, remember: () => rememberNevertheless(all, record) };
+	nameReplaced(all);
 	await reconsider(all);
 	const confirmed = state.standing.size;
 	try {
@@ -68,9 +71,8 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		const copies = listed.snapshots.get(archive.id) ?? new Map<SnapshotName, readonly SnapshotCopy[]>();
 		const head = listed.heads.get(archive.id);
 		const snapshots = await checkSnapshotCopies(all, { names, copies, head }, request.check);
-		const newer = newerThan(names, copies.keys());
-		if (newer.length > 0) state.findings.push(targetIsNewer(store.place, newer));
-		const lacking = newer.length > 0 ? [] : names.filter((name) => !snapshots.there.has(name));
+		const isForked = await lookForOthers(all, { names, copies });
+		const lacking = isForked ? [] : names.filter((name) => !snapshots.there.has(name));
 		const prune = () => (request.prune === null ? null : pruneTarget(all, { names, grace: request.prune.grace }));
 		if (dryRun) {
 			const planned = plannedResult(state, { names: lacking, started });
@@ -79,7 +81,11 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		}
 		await shipMissing(all, { names: lacking, snapshots });
 		forgetLost(all);
-		const newest = names.filter((name) => snapshots.there.has(name)).at(-1) ?? null;
+		if (!request.dropLocal) nameMissingHere(all);
+		const newest = newestWhole(
+			all,
+			names.filter((name) => snapshots.there.has(name)),
+		);
 		if (newest !== null) record = { ...record, synced: { time: new Date(request.now).toISOString(), snapshot: newest } };
 		remember(all, record);
 		const dropped = request.dropLocal ? await dropLocal(all) : null;
@@ -166,21 +172,69 @@ function compareAll(
 	for (const ref of state.refs.values()) {
 		const known = state.known.get(ref.id);
 		const standing = standingOf(ref, { copies: copies.get(ref.id) ?? [], known, encryption });
-		if (standing.state === 'confirmed' && !isReplaced(state.archive, { ref, copy: standing.copy, known }))
-			state.standing.set(ref.id, standing.copy);
+		if (standing.state === 'confirmed') state.standing.set(ref.id, standing.copy);
 		if (standing.state !== 'damaged') continue;
 		state.damaged.set(ref.id, standing.copy);
 		state.findings.push(damagedCopy(ref, state.request.store.place, standing.text));
 	}
 }
 
-/** True where the copy that this host shipped is gone and another host's stands there: as long as the bundle is here, its own is shipped again. */
-function isReplaced(
-	{ dir }: Archive,
-	{ ref, copy, known }: { readonly ref: BundleRef; readonly copy: BundleCopy; readonly known: KnownCopy | undefined },
-): boolean {
-	if (known?.sealedHash === undefined || copy.sealedHash === known.sealedHash) return false;
-	return sizeOf(bundlePath(dir, ref.kind, ref.id)) === ref.size;
+/**
+ * The copy that this host shipped is gone, and another's stands in its place, in which anything may be. Where the bundle is here, its own is
+ * shipped again; where it is not, that is an alarm.
+ */
+function nameReplaced(state: SyncState): void {
+	const { archive, standing, known, refs, target, findings } = state;
+	for (const [id, copy] of [...standing]) {
+		const own = known.get(id)?.sealedHash;
+		const ref = refs.get(id);
+		if (own === undefined || ref === undefined || copy.sealedHash === own) continue;
+		standing.delete(id);
+		if (sizeOf(bundlePath(archive.dir, ref.kind, id)) === ref.size) continue;
+		findings.push({
+			code: 'target-copy-replaced',
+			severity: 'error',
+			subject: id,
+			text: `The copy of the ${ref.kind} bundle ${id} that this host shipped to "${target.store.place}" is gone, and another is there, of which this host cannot tell what is in it`,
+			hint: 'find out who writes there; "mailseal verify --deep --target" with an identity tells whether the other copy is good',
+		});
+	}
+}
+
+/** Sealed bundles that are not here and on no record: lost here, or the record was, or the target was not whole for a night. */
+function nameMissingHere({ archive, refs, standing, dropped, findings, target }: SyncState): void {
+	const missing = [...refs.values()].filter(({ id, kind }) => {
+		if (kind !== 'sealed' || !standing.has(id) || dropped.has(id)) return false;
+		return sizeOf(bundlePath(archive.dir, kind, id)) === null && !archive.offsite.has(id);
+	});
+	const [first] = missing;
+	if (first === undefined) return;
+	findings.push({
+		code: 'bundles-missing-here',
+		severity: 'error',
+		subject: first.id,
+		text: `${missing.length} sealed bundles are missing here and lie at "${target.store.place}", the first is ${first.id}`,
+		hint: 'bring them back with "mailseal repair --from" the target, or leave them there for good with "mailseal sync --drop-local"',
+	});
+}
+
+/** The newest of these snapshots of which every bundle stands at the target. */
+function newestWhole({ archive, standing }: SyncState, names: readonly SnapshotName[]): SnapshotName | null {
+	for (const name of [...names].reverse()) {
+		const bundles = bundlesNamedBy(archive, name);
+		if (bundles?.every(({ id }) => standing.has(id)) === true) return name;
+	}
+	return null;
+}
+
+/** Null where the snapshot cannot be read here. */
+function bundlesNamedBy({ dir }: Archive, name: SnapshotName): readonly BundleRef[] | null {
+	try {
+		return readSnapshot(dir, name).snapshot.bundles;
+	} catch (error) {
+		if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+		return null;
+	}
 }
 
 /** A copy whose MD5 is another may be whole: some stores change their entity tags when they encrypt anew. Its bytes decide. */
@@ -190,6 +244,7 @@ async function reconsider(state: SyncState): Promise<void> {
 		const ref = refs.get(id);
 		return ref !== undefined && sizeProblem(copy, ref.size) === null ? [{ ref, copy }] : [];
 	});
+	const whole = new Set<string>();
 	await eachParallel(doubtful, {
 		width: request.transfers,
 		signal: request.signal,
@@ -200,10 +255,11 @@ async function reconsider(state: SyncState): Promise<void> {
 			known.set(ref.id, rest);
 			damaged.delete(ref.id);
 			standing.set(ref.id, copy);
-			const at = findings.findIndex(({ subject }) => subject === ref.id);
-			if (at >= 0) findings.splice(at, 1);
+			whole.add(ref.id);
 		},
 	});
+	const told = findings.filter(({ subject }) => !whole.has(subject));
+	findings.splice(0, findings.length, ...told);
 }
 
 function plannedResult(

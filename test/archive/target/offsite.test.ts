@@ -1,9 +1,10 @@
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NOTHING_OFFSITE, type Offsite, offsiteAt } from '../../../src/archive/offsite.ts';
 import { readRecord } from '../../../src/archive/target/record.ts';
 import { type BundleRef, parseBundleId } from '../../../src/domain/index.ts';
+import { beginSealing } from '../../../src/encryption/index.ts';
 import { type BlobStore, counted } from '../../../src/remote/index.ts';
 import { never } from '../../support/archive.ts';
 import { bundlesOf } from '../../support/eventful-night.ts';
@@ -111,19 +112,57 @@ test('a signal that ended one call does not end the next', async () => {
 	expect((await read(offsite)).equals(bytes.subarray(100, 600))).toBe(true);
 });
 
-test('of two copies of an encrypted bundle the one that is whole is read, range by range', async () => {
-	const path = join(quickFolder(), 'target');
-	const twin = await packNights(2);
-	await Promise.all([copyOf(packed.archive), twin.archive].map((dir) => syncOnce(dir, path, { keys: keys.sealing, transfers: 4 })));
-	const copies = bundleBlobs(path).filter((name) => name.includes(ref.id));
-	if (copies.length === 1) {
-		// They did not meet at this bundle: a second copy is made on purpose.
-		const other = join(quickFolder(), 'target');
-		await syncOnce(copyOf(packed.archive), other, { keys: keys.sealing });
-		const copy = bundleBlobs(other).find((name) => name.includes(ref.id)) ?? '';
-		cpSync(join(other, copy), join(path, copy));
-		copies.push(copy);
+/** An encrypted target with two copies of the bundle, as two hosts make them that seal it at the same time. */
+async function withTwoCopies(): Promise<{ readonly path: string; readonly copies: readonly string[] }> {
+	const [path, other] = [join(quickFolder(), 'target'), join(quickFolder(), 'target')];
+	for (const one of [path, other]) await syncOnce(copyOf(packed.archive), one, { keys: keys.sealing });
+	const second = bundleBlobs(other).find((name) => name.includes(ref.id)) ?? '';
+	cpSync(join(other, second), join(path, second));
+	return { path, copies: bundleBlobs(path).filter((name) => name.includes(ref.id)) };
+}
+
+test('of two copies of a bundle one is read as a whole before it is believed, once for all calls with one cache', async () => {
+	const { path, copies } = await withTwoCopies();
+	expect(copies).toHaveLength(2);
+	const cache = quickFolder();
+	for (const call of [1, 2, 3]) {
+		const { store, counts } = counted(folderStore(path));
+		const offsite = offsiteAt(await targetAt(path, { store, keys: keys.opening }), cache);
+		const before = counts.bytesRead;
+		expect((await read(offsite)).equals(bytes.subarray(100, 600))).toBe(true);
+		expect((await read(offsite, 0, 50)).equals(bytes.subarray(0, 50))).toBe(true);
+		const size = bytes.length;
+		// The bundle has less than the 64 KiB of a chunk.
+		expect((counts.bytesRead - before) / size).toBeLessThan(call === 1 ? 3.5 : 2.5);
 	}
+	// A stranger's file under the name of the bundle, whole as an age file: never the one that is read.
+	const foreign = await sealedElsewhere(flipMiddle(bytes));
+	for (const name of copies) {
+		const target = copyOf(path);
+		rmSync(join(target, name));
+		cpSync(foreign, join(target, name.replace(/\.[0-9a-f]{64}\.zip\.age$/, `.${'0'.repeat(64)}.zip.age`)));
+		const offsite = offsiteAt(await targetAt(target, { keys: keys.opening }), quickFolder());
+		expect((await read(offsite, 0, bytes.length)).equals(bytes)).toBe(true);
+	}
+});
+
+/** An age file for the same recipients. */
+async function sealedElsewhere(content: Uint8Array): Promise<string> {
+	const { recipients } = keys.sealing;
+	if (recipients === null) throw new Error('no recipients');
+	const sealing = await beginSealing(recipients);
+	const pieces: Uint8Array[] = [];
+	async function* plain(): AsyncGenerator<Uint8Array> {
+		yield content;
+	}
+	for await (const piece of sealing.seal(plain())) pieces.push(piece);
+	const file = join(quickFolder(), 'file.age');
+	writeFileSync(file, Buffer.concat(pieces));
+	return file;
+}
+
+test('of two copies of an encrypted bundle the one that is whole is read, range by range', async () => {
+	const { path, copies } = await withTwoCopies();
 	for (const victim of copies) {
 		const target = copyOf(path);
 		rewrite(join(target, victim), flipMiddle);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Listing } from '../../../src/archive/target/listing.ts';
 import { parseBundleBlob, parseSnapshotBlob } from '../../../src/archive/target/names.ts';
 import { planPrune } from '../../../src/archive/target/prune.ts';
-import { parseBundleId, parseSnapshotName } from '../../../src/domain/index.ts';
+import { parseBundleId } from '../../../src/domain/index.ts';
 import type { BlobFacts } from '../../../src/remote/index.ts';
 
 const DAY = 86_400_000;
@@ -44,8 +44,6 @@ interface Case {
 	readonly blobs: readonly BlobFacts[];
 	/** Digits that ids of named bundles begin with. */
 	readonly named?: readonly string[];
-	/** Days of the snapshots that this archive has. */
-	readonly own?: readonly number[];
 	readonly leftovers?: readonly BlobFacts[];
 	readonly now?: number;
 	/** Parts of the names of what goes. */
@@ -65,12 +63,7 @@ const CASES: Readonly<Record<string, Case>> = {
 		goes: ['c1', 'c2'],
 	},
 	'no copy of one that is named': { blobs: [bundle('aa', 9, 'c1'), bundle('aa', 10, 'c2'), bundle('bb', 0)], named: ['aa'], goes: [] },
-	'snapshots that this archive has no more, of any age': {
-		blobs: [snapshot(OURS, 1, 30), snapshot(OURS, 2, 0), snapshot(OURS, 3, null), snapshot(OURS, 4, 0)],
-		own: [4],
-		goes: ['20260501', '20260502', '20260503'],
-	},
-	'no snapshot of another archive': { blobs: [snapshot(THEIRS, 1, 300), snapshot(OURS, 4, 0)], own: [4], goes: [] },
+	'no snapshot, whosever it is': { blobs: [snapshot(THEIRS, 1, 300), snapshot(OURS, 4, 300), bundle('bb', 0)], goes: [] },
 	'leftovers of cut-off transfers, once they are old': {
 		blobs: [bundle('bb', 0)],
 		named: ['bb'],
@@ -95,20 +88,16 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 describe('planPrune() deletes', () => {
-	test.each(Object.entries(CASES))('%s', (_what, { blobs, named = [], own = [], leftovers = [], now = NOW, goes }) => {
+	test.each(Object.entries(CASES))('%s', (_what, { blobs, named = [], leftovers = [], now = NOW, goes }) => {
 		const plan = planPrune({
 			listing: listingOf(blobs),
-			archive: OURS,
-			own: new Set(own.map((day) => parseSnapshotName(`202605${String(day).padStart(2, '0')}T000000Z-00000000`))),
 			named: new Set(named.map((digits) => parseBundleId(digits.padEnd(64, '0')))),
 			leftovers,
 			grace: GRACE,
 			now,
 		});
-		const gone = [...plan.snapshots, ...plan.bundles, ...plan.leftovers].map(({ name }) => name);
+		const gone = [...plan.bundles, ...plan.leftovers].map(({ name }) => name);
 		expect(gone).toHaveLength(goes.length);
-		const snapshots = plan.snapshots.map(({ name }) => name);
-		expect(snapshots).toEqual([...snapshots].sort().reverse());
 		for (const part of goes) expect(gone.filter((name) => name.includes(part))).toHaveLength(1);
 	});
 });

@@ -143,6 +143,23 @@ describe.each(KINDS)('from a target that is %s', (kind) => {
 		expect(second).toMatchObject({ reads: 1, lists: 1 });
 	});
 
+	test('several readers with one cache do not disturb each other; while one makes the catalog, another says busy', async () => {
+		const path = big.paths[kind];
+		const setup = { ...openingOf(kind), cache: quickFolder() };
+		const references = ['f07', 'f03', '11', 'small', 'f07'];
+		for (const isNew of [true, false]) {
+			const ends = await Promise.allSettled(
+				references.map(async (key) => bytesOf((await openRemote(path, setup)).archive, `anna@one.example/INBOX/${key}`)),
+			);
+			for (const [index, key] of references.entries()) {
+				const end = ends[index];
+				if (end?.status === 'rejected') expect([isNew, end.reason]).toMatchObject([true, { code: 'busy', retryable: true }]);
+				else expect(isSame(end?.value ?? Buffer.alloc(0), big.store.read(`anna@one.example/INBOX/${key}:2,S`)), key).toBe(true);
+			}
+			expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true);
+		}
+	});
+
 	test('parts of a message are taken out by name', async () => {
 		const { archive } = await openRemote(big.paths[kind], openingOf(kind));
 		const [part, ...more] = await extractParts(archive, 'anna@one.example/INBOX/f07', { name: 'three.bin', now: timeOf(100) });

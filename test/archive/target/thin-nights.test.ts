@@ -142,15 +142,16 @@ describe('a message that another tenant’s bundle has, which was dropped,', () 
 	const withFile = mailWith([{ name: 'plan.pdf', bytes: fileBytes('plan', 5000) }], { subject: 'the plan' });
 
 	/** One tenant's mail is sealed and dropped; then the same mail comes to another tenant, and becomes quiet. */
-	async function shared(mail: Buffer) {
+	async function shared(mail: Buffer, others: readonly Buffer[] = []) {
 		const store = makeMailStore(quickFolder());
 		const archive = join(quickFolder(), 'archive');
 		const path = join(quickFolder(), 'target');
-		store.put('anna@one.example/INBOX/a:2,S', { content: mail, at: old });
+		for (const [index, one] of [mail, ...others].entries()) store.put(`anna@one.example/INBOX/a${index}:2,S`, { content: one, at: old });
 		await packNight(archive, store, { day: 0 });
 		await syncOnce(archive, path, { dropLocal: true });
 		expect(bundleBlobs(archive, 'sealed')).toEqual([]);
-		store.put('bert@two.example/INBOX/b:2,S', { content: mail, at: timeOf(0) });
+		for (const [index, one] of [mail, ...others].entries())
+			store.put(`bert@two.example/INBOX/b${index}:2,S`, { content: one, at: timeOf(0) });
 		const young = await packNight(archive, store, { day: 1 });
 		expect(young.findings).toEqual([]);
 		return { store, archive, path };
@@ -179,7 +180,10 @@ describe('a message that another tenant’s bundle has, which was dropped,', () 
 		['that is stored whole', content],
 		['that has an attachment', withFile],
 	])('%s goes on waiting while the target cannot be reached, which is told once and asked for once', async (_what, mail) => {
-		const { store, archive, path } = await shared(mail);
+		const { store, archive, path } = await shared(mail, [
+			Buffer.from('Subject: another\n\none\n'),
+			Buffer.from('Subject: a third\n\none\n'),
+		]);
 		for (const name of ['c', 'd', 'e'])
 			store.put(`bert@two.example/INBOX/${name}:2,S`, { content: `Subject: ${name}\n\n${name}\n`, at: old });
 		const { store: down, calls } = faultyStore(folderStore(path), () => 'unreachable');
