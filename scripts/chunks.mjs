@@ -4,20 +4,10 @@ import { build } from 'esbuild';
 const CHUNKS = {
 	'@aws-sdk/client-s3': {
 		file: 'aws-sdk.cjs',
-		names: [
-			'DeleteObjectCommand',
-			'GetObjectCommand',
-			'GetObjectRetentionCommand',
-			'HeadBucketCommand',
-			'HeadObjectCommand',
-			'ListObjectsV2Command',
-			'PutObjectCommand',
-			'S3Client',
-			'S3ServiceException',
-		],
+		names: ['DeleteObjectCommand', 'GetObjectCommand', 'HeadObjectCommand', 'ListObjectsV2Command', 'PutObjectCommand', 'S3Client'],
 	},
 	ssh2: { file: 'ssh2.cjs', names: ['Client', 'utils'] },
-	'age-encryption': { file: 'age.cjs', names: ['Decrypter', 'Encrypter', 'generateIdentity', 'identityToRecipient'] },
+	'age-encryption': { file: 'age.cjs', names: ['Decrypter', 'Encrypter'] },
 };
 
 /** Leaves `import('PACKAGE')` in the program, leading to the chunk beside it. */

@@ -13,7 +13,7 @@ import {
 	writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../domain/index.ts';
+import { MailsealError, systemCode } from '../domain/index.ts';
 import { asMailsealError, listNames } from '../platform/index.ts';
 import { itemPath, type Place } from './items.ts';
 import { CACHE_FOLDER } from './layout.ts';
@@ -32,6 +32,16 @@ export interface ItemCache {
 	forget(place: Place): void;
 	/** Removes what was not used for longest, down to the limit, but nothing that `held` names. */
 	sweepIfDue(held: ReadonlySet<string>): void;
+}
+
+/** That nothing can be written here is no damage of what was read: a missing folder, above all, is not a missing message. */
+function notKept(error: unknown, path: string): unknown {
+	const known = asMailsealError(error, 'keep what was fetched in', path);
+	if (!(known instanceof MailsealError) || known.code !== 'not-found') return known;
+	return new MailsealError('read-only', known.message, {
+		cause: error,
+		hint: 'make the archive writable for this user: what is read from a target is kept there for a while',
+	});
 }
 
 export function openItemCache(dir: string, limit: number = LIMIT): ItemCache {
@@ -69,7 +79,7 @@ export function openItemCache(dir: string, limit: number = LIMIT): ItemCache {
 				renameSync(temporary, path);
 			} catch (error) {
 				remove(temporary);
-				throw asMailsealError(error, 'write', path);
+				throw notKept(error, path);
 			}
 			fetched += place.length;
 		},

@@ -82,10 +82,15 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 	};
 }
 
-/** Id of the archive in a folder; null where there is none. */
+/** Id of the archive in a folder; null where there is none, or its head cannot be read: then another way must tell. */
 export function archiveIdAt(dir: string): string | null {
 	const path = join(dir, HEAD_FILE);
-	return sizeOf(path) === null ? null : readHead(path).id;
+	try {
+		return sizeOf(path) === null ? null : readHead(path).id;
+	} catch (error) {
+		if (error instanceof MailsealError && (error.code === 'archive-damaged' || error.code === 'permission')) return null;
+		throw error;
+	}
 }
 
 function canWrite(dir: string): boolean {

@@ -177,7 +177,7 @@ const TARGET = {
 	'known-hosts': readText,
 	'encrypt-to': readRecipients,
 	identity: readText,
-	'limit-rate': readSize,
+	'limit-rate': readRate,
 	transfers: readTransfers,
 	retries: readCount,
 	'object-lock': readDuration,
@@ -201,6 +201,12 @@ function readTarget(value: unknown, at: At): TargetSettings {
 		one,
 	]);
 	return { url, ...Object.fromEntries(named) };
+}
+
+function readRate(value: unknown, at: At): number {
+	const rate = readSize(value, at);
+	if (rate >= 1) return rate;
+	throw at.refuse(at.path, { is: 'nothing would move', shouldBe: '1 byte a second or more, such as "10MB"' });
 }
 
 function readTransfers(value: unknown, at: At): number {

@@ -67,7 +67,8 @@ function placeTarget(target: TargetSettings, place: { readonly folder: string; r
 	return {
 		...rest,
 		...files,
-		url: url.includes('://') ? url : placePath(url, place),
+		// What looks like an address is one, or is refused where it is used.
+		url: /^[^/]*:/.test(url) ? url : placePath(url, place),
 		...(encryptTo === undefined ? {} : { encryptTo: encryptTo.map((text) => placeRecipients(text, place)) }),
 	};
 }

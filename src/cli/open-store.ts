@@ -37,12 +37,23 @@ export function openStore(address: TargetAddress, settings: TargetSettings, io: 
 			io.stderr.write(`mailseal: ${printable(text)}\n`).catch(() => {});
 		},
 	});
-	if (settings.limitRate === undefined) return patient;
-	return withLimits(patient, { bytesPerSecond: Math.max(1, settings.limitRate), now: () => performance.now(), sleep });
+	const { limitRate, transfers } = settings;
+	if (limitRate === undefined && transfers === undefined) return patient;
+	return withLimits(patient, {
+		...(limitRate === undefined ? {} : { bytesPerSecond: limitRate }),
+		...(transfers === undefined ? {} : { concurrent: transfers }),
+		now: () => performance.now(),
+		sleep,
+	});
 }
 
 function openBare(address: TargetAddress, settings: TargetSettings, io: Io): BlobStore {
 	const spec = parseTargetSpec(address.url);
+	if (settings.objectLockMode !== undefined && settings.objectLock === undefined) {
+		throw new MailsealError('usage', `Cannot lock by "--object-lock-mode ${settings.objectLockMode}" alone: for how long is not said`, {
+			hint: 'give --object-lock DURATION too',
+		});
+	}
 	if (spec.kind !== 's3' && settings.objectLock !== undefined) {
 		throw new MailsealError('usage', `Cannot lock what is shipped to "${address.url}": only an object store keeps such a lock`, {
 			hint: 'leave --object-lock (object-lock in the config file) out for this target',

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { TargetSettings } from './target-settings.ts';
-import { countValue, durationValue, gather, sizeValue } from './values.ts';
+import { countValue, durationValue, gather, rateValue } from './values.ts';
 
 /** Options that say how a target is reached, as commander gives them. */
 export interface ReachOptions {
@@ -44,7 +44,7 @@ export function addReach(command: Command): void {
 	add(command, '--s3-region <region>', 'its region (else AWS_REGION, the AWS config file)');
 	add(command, '--sftp-key <file>', 'private key for SFTP (else the SSH agent, and the keys in ~/.ssh)');
 	add(command, '--known-hosts <file>', 'the SSH servers that are trusted (else ~/.ssh/known_hosts and that of the machine)');
-	add(command, '--limit-rate <rate>', 'bytes a second, up and down together, e.g. 10MB', sizeValue('--limit-rate'));
+	add(command, '--limit-rate <rate>', 'bytes a second, up and down together, e.g. 10MB', rateValue('--limit-rate'));
 	add(
 		command,
 		'--transfers <count>',

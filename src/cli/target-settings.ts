@@ -43,7 +43,22 @@ export function addressOf(call: Call, { url, s3Endpoint }: TargetSettings): Targ
 	const plain = services.formatTargetSpec(spec);
 	if (spec.kind === 'sftp') return { url: plain };
 	const endpoint = s3Endpoint ?? (io.env.AWS_ENDPOINT_URL_S3 || undefined) ?? (io.env.AWS_ENDPOINT_URL || undefined);
-	return { url: plain, ...(endpoint === undefined ? {} : { endpoint }) };
+	return { url: plain, ...(endpoint === undefined ? {} : { endpoint: checkEndpoint(endpoint) }) };
+}
+
+/** The address of a server is written down between runs: it holds no secret. */
+function checkEndpoint(text: string): string {
+	const url = URL.canParse(text) ? new URL(text) : null;
+	if (url !== null && (url.username !== '' || url.password !== '')) {
+		throw new MailsealError('usage', 'Cannot use the S3 endpoint: it has a user or a password in it', {
+			hint: 'credentials are given by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS credentials file',
+		});
+	}
+	if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
+	throw new MailsealError(
+		'usage',
+		`Cannot use the S3 endpoint "${text}": it is no address of a server (such as https://s3.example.org:9000)`,
+	);
 }
 
 /** The settings for an address that an archive remembers: those of the config file for it, or none. */

@@ -31,6 +31,15 @@ export function sizeValue(option: string): (text: string) => number {
 	return naming(option, parseSize);
 }
 
+/** Bytes a second, at least 1. */
+export function rateValue(option: string): (text: string) => number {
+	return naming(option, (text) => {
+		const rate = parseSize(text);
+		if (rate >= 1) return rate;
+		throw new MailsealError('usage', `Cannot use "${text}": nothing would move (1 byte a second or more)`);
+	});
+}
+
 /** Bytes, from 1 to 1 GiB. */
 export function attachmentMinValue(option: string): (text: string) => number {
 	return naming(option, parseAttachmentMin);

@@ -49,6 +49,8 @@ export function parseTargetSpec(text: string): TargetSpec {
 	}
 	if (text === '') throw refusal(text, `it is empty (a folder, ${SFTP_FORM}, or ${S3_FORM})`);
 	if (CONTROL.test(text)) throw refusal(text, 'it has a control character');
+	// What rsync and scp take for another machine must not become a folder on this one.
+	if (/^[^/]*:/.test(text)) throw refusal(text, `it looks like HOST:FOLDER (${SFTP_FORM}; a folder of such a name is written ./${text})`);
 	return { kind: 'folder', path: text };
 }
 

@@ -31,7 +31,8 @@ export function withRetries(store: BlobStore, options: RetryOptions): BlobStore 
 	/** Waits for the next try, or throws the error where there is none. */
 	async function waitAfter(error: unknown, { attempt, signal }: { readonly attempt: number; readonly signal: AbortSignal }): Promise<void> {
 		throwIfAborted(signal);
-		if (!(error instanceof MailsealError) || !error.retryable) throw error;
+		// A full disk does not empty itself in a minute, and every try would send all of a bundle.
+		if (!(error instanceof MailsealError) || !error.retryable || error.code === 'no-space') throw error;
 		if (attempt >= options.tries) throw lastOf(error, attempt);
 		options.onRetry?.({ text: `${error.message}; try ${attempt + 1} of ${options.tries} follows`, attempt, error });
 		try {

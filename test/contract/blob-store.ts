@@ -415,8 +415,10 @@ export function describeBlobStore(options: BlobStoreCase): void {
 				expect(await collect(store.leftovers(NEVER))).toEqual([]);
 			});
 
-			it.skipIf(temporaryName === undefined)('gives what a cut-off write left, no listing does, and it can be removed', async () => {
-				const left = temporaryName ?? '';
+			// A store that has no temporary names leaves nothing.
+			if (temporaryName === undefined) return;
+			const left = temporaryName;
+			it('gives what a cut-off write left, no listing does, and it can be removed', async () => {
 				await create('bundles/ab/one.zip', noise(10));
 				await opened.plant(left, noise(1_000));
 				expect(await namesBelow(store, 'bundles/')).toEqual(['bundles/ab/one.zip']);

@@ -9,7 +9,8 @@ describe('parseTargetSpec()', () => {
 		['/mnt/disk/mail', { kind: 'folder', path: '/mnt/disk/mail' }],
 		['../mail', { kind: 'folder', path: '../mail' }],
 		['~/mail', { kind: 'folder', path: '~/mail' }],
-		['host:/mail', { kind: 'folder', path: 'host:/mail' }],
+		['./host:mail', { kind: 'folder', path: './host:mail' }],
+		['/mnt/a:b', { kind: 'folder', path: '/mnt/a:b' }],
 		['sftp://host/mail', { kind: 'sftp', host: 'host', path: '/mail' }],
 		['SFTP://host/mail', { kind: 'sftp', host: 'host', path: '/mail' }],
 		['sftp://host/', { kind: 'sftp', host: 'host', path: '/' }],
@@ -38,6 +39,8 @@ describe('parseTargetSpec()', () => {
 	it.each([
 		['', 'it is empty'],
 		['a\0b', 'control character'],
+		['host:/mail', 'it looks like HOST:FOLDER'],
+		['backup@nas:mail', 'written ./backup@nas:mail'],
 		['ftp://host/mail', 'it begins with "ftp://"'],
 		['file:///mail', 'a folder, sftp://'],
 		['sftp://host', 'it names no folder'],

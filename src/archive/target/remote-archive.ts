@@ -49,7 +49,11 @@ export async function openRemoteArchive(options: RemoteArchiveOptions): Promise<
 	const { target, files, signal, warn } = options;
 	const findings: Finding[] = [];
 	needIdentities(target);
-	const listed = await listSnapshotCopies(target.store, { archive: archiveIdOf(options.archiveId), signal });
+	const own = archiveIdOf(options.archiveId) ?? options.ownId;
+	const ofOwn = own === null ? null : await listSnapshotCopies(target.store, { archive: own, signal });
+	// Only where this host's own archive is not there are all others looked at.
+	const isEnough = ofOwn !== null && (options.archiveId !== null || ofOwn.snapshots.size > 0);
+	const listed = isEnough ? ofOwn : await listSnapshotCopies(target.store, { archive: null, signal });
 	const ids = [...listed.snapshots.keys()];
 	const isOwnThere = options.ownId !== null && ids.includes(options.ownId);
 	const id = chooseArchive(target, ids, options.archiveId ?? (isOwnThere ? options.ownId : null));

@@ -31,6 +31,10 @@ export async function createBlob(
 		if (head !== null && lock !== null && head.lock === null) throw notLocked(bucket, { name, stays: true });
 		if (head !== null) return present;
 	}
+	async function presentLocked(): Promise<Created> {
+		if (lock !== null && (await headOf(bucket, { name, signal }))?.lock === null) throw notLocked(bucket, { name, stays: true });
+		return present;
+	}
 	const onlyNew = !replace && habits.onlyNew;
 	const request: LockRequest | null =
 		lock === null ? null : await lockRequest(lock, creating.now(), md5OfContent(content, { name, signal }));
@@ -40,10 +44,10 @@ export async function createBlob(
 	} catch (error) {
 		const answer = answerOf(error);
 		const status = answer?.status;
-		if (onlyNew && status === 412) return present;
+		if (onlyNew && status === 412) return await presentLocked();
 		// Somebody else is writing the same name: it may be there in a moment, or not.
 		if (onlyNew && status === 409) {
-			if ((await headOf(bucket, { name, signal })) !== null) return present;
+			if ((await headOf(bucket, { name, signal })) !== null) return await presentLocked();
 			throw storeError(BUSY, deedOf(bucket, `write "${name}"`), { cause: error });
 		}
 		if (answer !== null && forgoes(habits, { answer, onlyNew })) return await createBlob(creating, content, options);
