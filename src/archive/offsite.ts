@@ -168,7 +168,6 @@ export function offsiteOfRecords(dir: string, reach: Reach): Offsite {
 			if (!(error instanceof MailsealError) || error.code !== 'not-found') throw error;
 			throw new MailsealError('unreachable', error.message, {
 				cause: error,
-				retryable: false,
 				hint: 'is the disk mounted, is it the right bucket? Where another target has it all, "mailseal sync TARGET --drop-local" has the archive read from there',
 			});
 		}

@@ -1,5 +1,5 @@
 import { MailsealError } from '../domain/index.ts';
-import type { BlobFacts, BlobStore } from './contract.ts';
+import type { BlobContent, BlobFacts, BlobStore } from './contract.ts';
 import { throwIfAborted } from './interrupt.ts';
 
 /** A call that failed and is tried again. */
@@ -94,11 +94,53 @@ export function withRetries(store: BlobStore, options: RetryOptions): BlobStore 
 				}
 			});
 		},
-		create: (name, content, options) => retry(options.signal, () => store.create(name, content, options)),
+		create(name, content, options) {
+			const { given, failure } = noting(content);
+			return retry(options.signal, async () => {
+				try {
+					return await store.create(name, given, options);
+				} catch (error) {
+					// What the content itself throws is no trouble of this store, and its own reader has tried again.
+					if (error instanceof MailsealError && error === failure()) throw new Final(error);
+					throw error;
+				}
+			}).catch((error: unknown) => {
+				throw error instanceof Final ? error.reason : error;
+			});
+		},
 		prove: (name, expected, signal) => retry(signal, () => store.prove(name, expected, signal)),
 		remove: (name, signal) => retry(signal, () => store.remove(name, signal)),
 		leftovers: (signal) => relist(signal, () => store.leftovers(signal)),
 		close: () => store.close(),
+	};
+}
+
+/** Ends the tries with an error that may be retryable by itself. */
+class Final extends Error {
+	readonly reason: MailsealError;
+
+	constructor(reason: MailsealError) {
+		super(reason.message);
+		this.reason = reason;
+	}
+}
+
+/** A content that remembers what went wrong with reading it. */
+function noting(content: BlobContent): { readonly given: BlobContent; failure(): unknown } {
+	let failed: unknown;
+	return {
+		given: {
+			...content,
+			async *open() {
+				try {
+					yield* content.open();
+				} catch (error) {
+					failed = error;
+					throw error;
+				}
+			},
+		},
+		failure: () => failed,
 	};
 }
 

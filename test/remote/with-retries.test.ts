@@ -208,3 +208,41 @@ describe('backoff()', () => {
 		expect(backoff({ base: 100, most: 1_000, random: () => 0.25 })(3)).toBe(100);
 	});
 });
+
+describe('withRetries() does not try again', () => {
+	it('what the content itself throws, however retryable: its own reader has done that', async () => {
+		const opened = await openFolderUnderTest();
+		try {
+			let opens = 0;
+			const content = {
+				...contentOf(noise(10)),
+				// biome-ignore lint/correctness/useYield: it fails before the first piece.
+				async *open(): AsyncGenerator<Uint8Array> {
+					opens++;
+					throw unreachable('Cannot read the other target: ECONNRESET');
+				},
+			};
+			const store = withRetries(opened.store, AT_ONCE);
+			await expect(store.create('bundles/ab/one.zip', content, { signal: NEVER })).rejects.toMatchObject({
+				code: 'unreachable',
+				message: 'Cannot read the other target: ECONNRESET',
+			});
+			expect(opens).toBe(1);
+		} finally {
+			await opened.close();
+		}
+	});
+
+	it('a full disk: every try would send all of a bundle', async () => {
+		let tries = 0;
+		const full = {
+			async create() {
+				tries++;
+				throw new MailsealError('no-space', 'Cannot write: the disk is full');
+			},
+		} as unknown as BlobStore;
+		const call = withRetries(full, AT_ONCE).create('bundles/ab/one.zip', contentOf(noise(10)), { signal: NEVER });
+		await expect(call).rejects.toMatchObject({ code: 'no-space', message: 'Cannot write: the disk is full' });
+		expect(tries).toBe(1);
+	});
+});
