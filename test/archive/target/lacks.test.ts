@@ -24,7 +24,8 @@ const NOW = { now: timeOf(100) };
 let before: string;
 let packed: Packed;
 beforeAll(async () => {
-	packed = await packNights(2);
+	// The seventh night is the first that folds volatile bundles away.
+	packed = await packNights(6);
 	before = copyOf(packed.archive);
 	await packed.pack();
 });
@@ -125,6 +126,17 @@ describe('a catalog that was built while bundles were missing', () => {
 		}
 		putBack();
 		expect((await listMessages(thinArchive(archive), NOW)).findings).toEqual([]);
+	});
+
+	test('is built too where the newest night alone lacks one, and everything else is read', async () => {
+		const earlier = new Set(bundleBlobs(before));
+		const [victim = ''] = bundleBlobs(packed.archive, 'sealed').filter((name) => !earlier.has(name));
+		const archive = copyOf(before);
+		const old = await listMessages(thinArchive(archive), NOW);
+		bringLastNight(archive, new Set([victim]));
+		const { findings, result } = await listMessages(thinArchive(archive), NOW);
+		expect(findings).toMatchObject([{ code: 'bundle-missing', subject: idOf(victim) }]);
+		expect(result.rows.length).toBeGreaterThan(old.result.rows.length / 2);
 	});
 
 	test('knows them as bundles of the archive: a sync that cannot ship them says so', async () => {
