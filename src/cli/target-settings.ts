@@ -49,10 +49,15 @@ export function addressOf(call: Call, { url, s3Endpoint }: TargetSettings): Targ
 /** The address of a server is written down between runs: it holds no secret. */
 function checkEndpoint(text: string): string {
 	const url = URL.canParse(text) ? new URL(text) : null;
-	if (url !== null && (url.username !== '' || url.password !== '')) {
-		throw new MailsealError('usage', 'Cannot use the S3 endpoint: it has a user or a password in it', {
-			hint: 'credentials are given by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS credentials file',
-		});
+	// Before an @, and behind a question mark, may stand a password: such a text is not repeated, whatever it is.
+	if (/[@?#]/.test(text)) {
+		throw new MailsealError(
+			'usage',
+			'Cannot use the S3 endpoint: it has more than the address of a server in it (a user, a password, a query)',
+			{
+				hint: 'credentials are given by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the AWS credentials file',
+			},
+		);
 	}
 	if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
 	throw new MailsealError(

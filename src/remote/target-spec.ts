@@ -50,7 +50,8 @@ export function parseTargetSpec(text: string): TargetSpec {
 	if (text === '') throw refusal(text, `it is empty (a folder, ${SFTP_FORM}, or ${S3_FORM})`);
 	if (CONTROL.test(text)) throw refusal(text, 'it has a control character');
 	// What rsync and scp take for another machine must not become a folder on this one.
-	if (/^[^/]*:/.test(text)) throw refusal(text, `it looks like HOST:FOLDER (${SFTP_FORM}; a folder of such a name is written ./${text})`);
+	if (/^[^/]*:/.test(text))
+		throw refusal(text, `it looks like HOST:FOLDER (${SFTP_FORM}; a folder of such a name is written with ./ before it)`);
 	return { kind: 'folder', path: text };
 }
 
@@ -140,6 +141,7 @@ function decoded(text: string, part: string): string {
 /** Behind a colon or before an @ may stand a password, wherever it seems to end: nothing of such a text is repeated but its scheme. */
 function refusal(text: string, what: string, hint = `a target is a folder, ${SFTP_FORM}, or ${S3_FORM}`): MailsealError {
 	const [start = ''] = SCHEME.exec(text) ?? [];
-	const shown = start !== '' && /[:@]/.test(text.slice(start.length)) ? `${start}...` : text;
+	const isSecret = start === '' ? /:[^/]*@/.test(text) : /[:@]/.test(text.slice(start.length));
+	const shown = isSecret ? `${start}...` : text;
 	return new MailsealError('usage', `Cannot use ${JSON.stringify(shown)} as a target: ${what}`, { hint });
 }

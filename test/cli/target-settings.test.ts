@@ -45,20 +45,27 @@ async function callSync(args: readonly string[], io = world()) {
 }
 
 describe('an S3 endpoint', () => {
-	test.each(['http://user:geheim@host', 'https://geheim@host:9000', 'https://:geheim@host/', 'ftp://user:geheim@host'])(
-		'with a secret in it is refused, and the secret not repeated: %s',
-		async (endpoint) => {
-			for (const how of ['option', 'variable']) {
-				const { code, err, reached } = await (how === 'option'
-					? callSync(['s3://bucket/x', '--s3-endpoint', endpoint])
-					: callSync(['s3://bucket/x'], world({ AWS_ENDPOINT_URL: endpoint })));
-				expect([code, reached]).toEqual([2, {}]);
-				expect(err).toContain('it has a user or a password in it');
-				expect(err).toContain('AWS_SECRET_ACCESS_KEY');
-				expect(err).not.toContain('geheim');
-			}
-		},
-	);
+	test.each([
+		'http://user:geheim@host',
+		'user:geheim@host:9000',
+		'http://user:ge/heim@host',
+		'//user:geheim@host',
+		'https://user:gehe#im@host',
+		'https://host/?key=geheim',
+		'https://geheim@host:9000',
+		'https://:geheim@host/',
+		'ftp://user:geheim@host',
+	])('with a secret in it is refused, and the secret not repeated: %s', async (endpoint) => {
+		for (const how of ['option', 'variable']) {
+			const { code, err, reached } = await (how === 'option'
+				? callSync(['s3://bucket/x', '--s3-endpoint', endpoint])
+				: callSync(['s3://bucket/x'], world({ AWS_ENDPOINT_URL: endpoint })));
+			expect([code, reached]).toEqual([2, {}]);
+			expect(err).toContain('it has more than the address of a server in it');
+			expect(err).toContain('AWS_SECRET_ACCESS_KEY');
+			expect(err).not.toContain('geheim');
+		}
+	});
 
 	test.each(['localhost:9000', 's3.example.org', 'ftp://s3.example.org', 'http://', '/srv/s3', 'file:///srv'])(
 		'that is no address of a server is refused: %s',
@@ -110,7 +117,7 @@ describe('a target', () => {
 		const { code, err, reached } = await callSync([target]);
 		expect([code, reached]).toEqual([2, {}]);
 		expect(err).toContain('it looks like HOST:FOLDER');
-		expect(err).toContain(`./${target}`);
+		expect(err).toContain('with ./ before it');
 		expect((await callSync([`./${target}`])).reached.address).toEqual({ url: join(folder, target) });
 	});
 
@@ -130,7 +137,7 @@ describe('a target', () => {
 		expect((await callSync(['cloud'])).reached).toMatchObject({ address: { url: 's3://bucket/mail/' }, request: { transfers: 7 } });
 	});
 
-	test.each(['/archives/mail', '/archives/mail/target', '/archives', '/archives/mail/../mail/x'])(
+	test.each(['/archives/mail', '/archives/mail/target', '/archives', '/', '/archives/mail/../mail/x'])(
 		'in the archive or around it is refused: %s',
 		async (target) => {
 			const { code, err, reached } = await callSync([target]);

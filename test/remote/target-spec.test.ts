@@ -40,7 +40,7 @@ describe('parseTargetSpec()', () => {
 		['', 'it is empty'],
 		['a\0b', 'control character'],
 		['host:/mail', 'it looks like HOST:FOLDER'],
-		['backup@nas:mail', 'written ./backup@nas:mail'],
+		['backup@nas:mail', 'written with ./ before it'],
 		['ftp://host/mail', 'it begins with "ftp://"'],
 		['file:///mail', 'a folder, sftp://'],
 		['sftp://host', 'it names no folder'],

@@ -122,7 +122,7 @@ async function provePlan(
 }
 
 /** Anybody who may write there can put an age file of anything under a bundle's name: only an own one, or one that was opened, is believed. */
-async function originOf(
+export async function originOf(
 	state: SyncState,
 	{ ref, copy, signal }: Omit<Planned, 'isHere'> & { readonly signal: AbortSignal },
 ): Promise<'own' | 'opened' | 'unknown' | 'damaged'> {

@@ -17,8 +17,8 @@ export interface PrunePlan {
 }
 
 /**
- * Deletes at the target what no snapshot needs: first a plan, which a dry run gives and goes no further. Throws `busy`, and has deleted nothing, where
- * a snapshot arrived meanwhile that the plan does not know.
+ * Deletes at the target what no snapshot needs: first a plan, which a dry run gives and goes no further. Throws `busy` where a snapshot
+ * arrived meanwhile that the plan does not know: what was deleted by then was in nobody's.
  */
 export async function pruneTarget(
 	state: SyncState,
@@ -135,7 +135,7 @@ async function refuseNewSnapshots({ target, request }: SyncState, planned: Listi
 		for (const name of names.keys()) {
 			if (planned.snapshots.get(archive)?.has(name) === true) continue;
 			throw new MailsealError('busy', `Cannot prune "${target.store.place}": snapshot ${name} of archive ${archive} arrived meanwhile`, {
-				hint: 'nothing was deleted; run the command again',
+				hint: 'what may have been deleted by then was in no snapshot; run the command again',
 			});
 		}
 	}

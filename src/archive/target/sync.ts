@@ -10,7 +10,7 @@ import { readSnapshot, snapshotNames } from '../snapshots.ts';
 import { proveCopies } from './check.ts';
 import { checkSnapshotCopies } from './check-snapshot-copies.ts';
 import { sizeProblem, standingOf } from './compare.ts';
-import { dropLocal, plannedDrop } from './drop-local.ts';
+import { dropLocal, originOf, plannedDrop } from './drop-local.ts';
 import { type BundleCopy, type Listing, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { lookForOthers } from './look-for-others.ts';
 import { openTarget, type Target } from './open-target.ts';
@@ -63,7 +63,7 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		return { findings: [], result: { ...plannedResult(state, { names, started }), dropped } };
 	}
 	const all: SyncState = { ...state, target, remember: () => rememberNevertheless(all, record) };
-	nameReplaced(all);
+	const replaced = await nameReplaced(all);
 	await reconsider(all);
 	const confirmed = state.standing.size;
 	try {
@@ -80,7 +80,7 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 			return { findings: state.findings, result: { ...planned, confirmed, proved, dropped, pruned: await prune() } };
 		}
 		await shipMissing(all, { names: lacking, snapshots });
-		forgetLost(all);
+		forgetLost(all, replaced);
 		if (!request.dropLocal) nameMissingHere(all);
 		const newest = newestWhole(
 			all,
@@ -129,8 +129,8 @@ function rememberNevertheless(state: SyncState, record: TargetRecord): void {
 }
 
 /** A bundle that was dropped here and is not whole there either is missing: a pack stores again what the mail store still has of it. */
-function forgetLost({ dropped, refs, standing }: SyncState): void {
-	for (const id of [...dropped.keys()]) if (refs.has(id) && !standing.has(id)) dropped.delete(id);
+function forgetLost({ dropped, refs, standing }: SyncState, replaced: ReadonlySet<BundleId>): void {
+	for (const id of [...dropped.keys()]) if (refs.has(id) && !standing.has(id) && !replaced.has(id)) dropped.delete(id);
 }
 
 const NOTHING_LISTED: Listing = { bundles: new Map(), snapshots: new Map(), heads: new Map() };
@@ -181,24 +181,40 @@ function compareAll(
 
 /**
  * The copy that this host shipped is gone, and another's stands in its place, in which anything may be. Where the bundle is here, its own is
- * shipped again; where it is not, that is an alarm.
+ * shipped again; where it is not, the other one counts if it can be opened and is right, and else that is an alarm. Gives those of which
+ * nothing is known: they are not missed for certain.
  */
-function nameReplaced(state: SyncState): void {
-	const { archive, standing, known, refs, target, findings } = state;
-	for (const [id, copy] of [...standing]) {
+async function nameReplaced(state: SyncState): Promise<ReadonlySet<BundleId>> {
+	const { archive, standing, known, refs, target, findings, request } = state;
+	const replaced = new Set<BundleId>();
+	const others = [...standing].flatMap(([id, copy]) => {
 		const own = known.get(id)?.sealedHash;
 		const ref = refs.get(id);
-		if (own === undefined || ref === undefined || copy.sealedHash === own) continue;
-		standing.delete(id);
-		if (sizeOf(bundlePath(archive.dir, ref.kind, id)) === ref.size) continue;
-		findings.push({
-			code: 'target-copy-replaced',
-			severity: 'error',
-			subject: id,
-			text: `The copy of the ${ref.kind} bundle ${id} that this host shipped to "${target.store.place}" is gone, and another is there, of which this host cannot tell what is in it`,
-			hint: 'find out who writes there; "mailseal verify --deep --target" with an identity tells whether the other copy is good',
-		});
-	}
+		return own === undefined || ref === undefined || copy.sealedHash === own ? [] : [{ ref, copy }];
+	});
+	await eachParallel(others, {
+		width: request.transfers,
+		signal: request.signal,
+		async work({ ref, copy }, signal) {
+			if (sizeOf(bundlePath(archive.dir, ref.kind, ref.id)) === ref.size) {
+				standing.delete(ref.id);
+				return;
+			}
+			const origin = await originOf(state, { ref, copy, signal });
+			if (origin === 'opened' && copy.sealedHash !== null) known.set(ref.id, { sealedHash: copy.sealedHash, size: copy.size });
+			if (origin !== 'unknown') return;
+			standing.delete(ref.id);
+			replaced.add(ref.id);
+			findings.push({
+				code: 'target-copy-replaced',
+				severity: 'error',
+				subject: ref.id,
+				text: `The copy of the ${ref.kind} bundle ${ref.id} that this host shipped to "${target.store.place}" is gone, and another is there, of which this host cannot tell what is in it`,
+				hint: 'find out who writes there; run the sync with --identity FILE, which opens the other copy and tells whether it is right, or bring the bundle back with "mailseal repair --from"',
+			});
+		},
+	});
+	return replaced;
 }
 
 /** Sealed bundles that are not here and on no record: lost here, or the record was, or the target was not whole for a night. */

@@ -83,7 +83,7 @@ export async function run(call: Call): Promise<Answer> {
 
 /** A copy in the archive itself is none, and a target around it would be copied into itself. */
 function refuseArchive({ settings }: Call, url: string): void {
-	const [archive, target] = [settings.archive, url].map((path) => `${path}${sep}`) as [string, string];
+	const [archive, target] = [settings.archive, url].map((path) => (path.endsWith(sep) ? path : `${path}${sep}`)) as [string, string];
 	if (!archive.startsWith(target) && !target.startsWith(archive)) return;
 	throw new MailsealError('usage', `Cannot ship to "${url}": the archive "${settings.archive}" is, or lies in, the same folder`, {
 		hint: 'name a folder on another disk',

@@ -69,6 +69,22 @@ describe('a copy that this host shipped, and a stranger replaced by one of the s
 		expect(await flawsOfTarget(path, { trees: packed.trees, keys: keys.opening })).toEqual([]);
 	});
 
+	test('counts where it can be opened and is right, as when a twin shipped what was lost', async () => {
+		const archive = copyOf(packed.archive);
+		const path = join(quickFolder(), 'target');
+		await syncOnce(archive, path, { keys: keys.opening, dropLocal: true });
+		const [own = ''] = bundleBlobs(path, 'sealed');
+		rmSync(join(path, own));
+		await syncOnce(copyOf(packed.archive), path, { keys: keys.sealing });
+		const alarm = await syncOnce(archive, path, { keys: keys.sealing });
+		expect(alarm.findings).toContainEqual(expect.objectContaining({ code: 'target-copy-replaced', subject: idOf(own) }));
+		const { findings, result } = await syncOnce(archive, path, { keys: keys.opening });
+		expect([findings, result.shipped]).toEqual([[], 0]);
+		// From now on the copy is known, without a key too.
+		expect((await syncOnce(archive, path, { keys: keys.sealing })).findings).toEqual([]);
+		expect(await flawsOfTarget(path, { trees: packed.trees, keys: keys.opening })).toEqual([]);
+	});
+
 	test('is an alarm where the bundle was dropped, and nothing more is dropped in such a run', async () => {
 		const { archive, path, id } = await replaced({ dropLocal: true });
 		const [here = ''] = bundleBlobs(packed.archive, 'sealed').filter((name) => !name.includes(id));
