@@ -9,13 +9,12 @@ import {
 	mkdirSync,
 	openSync,
 	readdirSync,
-	readSync,
 	renameSync,
 	statSync,
 	unlinkSync,
 	writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MailsealError, systemCode } from '../domain/index.ts';
 
 /** Every kind of call by which mailseal changes an archive on disk. */
@@ -198,35 +197,6 @@ export function asMailsealError(error: unknown, action: string, path: string): u
 		cause: error,
 		...(known ? { hint: known.hint } : {}),
 	});
-}
-
-/** Reads exactly `length` bytes at `offset`. A file that ends before is `archive-damaged`. */
-export function readRange(path: string, offset: number, length: number): Uint8Array {
-	let descriptor: number;
-	try {
-		descriptor = openSync(path, 'r');
-	} catch (error) {
-		throw asMailsealError(error, 'read', path);
-	}
-	try {
-		const bytes = Buffer.allocUnsafeSlow(length);
-		let done = 0;
-		while (done < length) {
-			const got = readSync(descriptor, bytes, done, length - done, offset + done);
-			if (got === 0) {
-				throw new MailsealError(
-					'archive-damaged',
-					`Cannot read "${basename(path)}": it ends at byte ${offset + done} (${offset + length} were expected)`,
-				);
-			}
-			done += got;
-		}
-		return bytes;
-	} catch (error) {
-		throw asMailsealError(error, 'read', path);
-	} finally {
-		closeSync(descriptor);
-	}
 }
 
 /** Names in a folder, sorted by code unit; an absent folder has none. */

@@ -7,7 +7,6 @@ export {
 	listNames,
 	openFiles,
 	type PendingFile,
-	readRange,
 	sizeOf,
 } from './files.ts';
 export { acquireLock, type Lock } from './lock.ts';

@@ -29,7 +29,6 @@ import {
 	verifyTarget,
 	type Wanted,
 } from '../../src/archive/index.ts';
-import { NO_KEYS } from '../../src/archive/target/keys.ts';
 import { SILENT } from '../../src/domain/index.ts';
 import { parseIdentities, parseRecipients } from '../../src/encryption/index.ts';
 import { type FileHooks, openFiles } from '../../src/platform/index.ts';
@@ -38,6 +37,9 @@ import { inThisThread, never, packOnce } from './archive.ts';
 import { fileBytes, mailWith, wrappingOf } from './attached-mail.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore, noisyMail } from './mail-store.ts';
 import { compareTreeStates, type FolderState, readTreeState } from './tree-state.ts';
+
+/** Of a host that neither seals nor opens. */
+const NO_KEYS: TargetKeys = { recipients: null, identities: [] };
 
 const made: string[] = [];
 

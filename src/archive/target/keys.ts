@@ -8,8 +8,6 @@ export interface TargetKeys {
 	readonly identities: readonly Identity[];
 }
 
-export const NO_KEYS: TargetKeys = { recipients: null, identities: [] };
-
 /** Where a target is, as it is remembered between runs: never with a secret. */
 export interface TargetAddress {
 	/** A folder's absolute path, `sftp://...` or `s3://...`. */
