@@ -13,7 +13,7 @@ export interface SentBody {
 	readonly stream: Readable;
 	/** MD5 of what was sent, 32 hex digits, once all was proved; null before. */
 	md5(): string | null;
-	/** What ended the stream early; null where nothing did. */
+	/** What the content threw; null where it did not. */
 	failure(): unknown;
 }
 
@@ -25,13 +25,17 @@ const PIECES_AHEAD = 2;
  * not even one that does not check. `onFailure` is called where the content cannot be read, or is not what it says.
  */
 export function sendBody(content: BlobContent, options: Sending & { readonly onFailure: () => void }): SentBody {
-	const { pieces, md5 } = heldContent(content, options);
 	let failure: unknown = null;
-	const stream = Readable.from(pieces, { highWaterMark: PIECES_AHEAD });
-	stream.on('error', (error) => {
-		failure = error;
-		options.onFailure();
+	const { pieces, md5 } = heldContent(content, {
+		...options,
+		onFailure(error) {
+			failure = error;
+			options.onFailure();
+		},
 	});
+	const stream = Readable.from(pieces, { highWaterMark: PIECES_AHEAD });
+	// The SDK ends the stream with an error of the store's, which is none of the content's, and told by the call itself.
+	stream.on('error', () => {});
 	return { stream, md5, failure: () => failure };
 }
 
@@ -43,15 +47,23 @@ export async function md5OfContent(content: BlobContent, sending: Sending): Prom
 }
 
 /** The pieces of content, the last when all are proved. */
-function heldContent(content: BlobContent, sending: Sending): { readonly pieces: AsyncGenerator<Uint8Array>; md5(): string | null } {
+function heldContent(
+	content: BlobContent,
+	sending: Sending & { readonly onFailure: (error: unknown) => void },
+): { readonly pieces: AsyncGenerator<Uint8Array>; md5(): string | null } {
 	let found: string | null = null;
 	async function* pieces(): AsyncGenerator<Uint8Array> {
 		const hash = createHash('md5');
 		let held: Uint8Array | null = null;
-		for await (const piece of checkedContent(content, sending)) {
-			hash.update(piece);
-			if (held !== null) yield held;
-			held = piece;
+		try {
+			for await (const piece of checkedContent(content, sending)) {
+				hash.update(piece);
+				if (held !== null) yield held;
+				held = piece;
+			}
+		} catch (error) {
+			sending.onFailure(error);
+			throw error;
 		}
 		found = hash.digest('hex');
 		if (held !== null) yield held;
