@@ -64,7 +64,7 @@ export async function openBadWays(): Promise<BadWays> {
 		way,
 		async open() {
 			const settings = settingsOf(ceph, await newBucket(ceph));
-			const store = openS3Store({ ...settings, endpoint: way.endpoint, idle: 300 });
+			const store = openS3Store({ ...settings, endpoint: way.endpoint, idle: 1_500 });
 			const direct = openS3Store(settings);
 			return {
 				settings,
