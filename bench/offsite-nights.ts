@@ -6,11 +6,11 @@ import { liveOneDay } from './life.ts';
 import { countFiles, MEGA } from './run/bytes.ts';
 import { pack } from './run/mailseal.ts';
 import { type Cost, measureShell, median } from './run/measure.ts';
-import { hasOption, numberOption, readOptions } from './run/options.ts';
+import { hasOption, numberOption, readOptions, textOption } from './run/options.ts';
 import { type Row, report } from './run/report.ts';
 import { openFolderPlace, openSftpPlace, type SftpPlace } from './run/servers.ts';
 import { backupWords, folderWords, initWords, type Sources, sftpShippers } from './run/shippers.ts';
-import { isInstalled, runAside, runTool } from './run/tool.ts';
+import { runAside, runTool } from './run/tool.ts';
 import { NOW, openTree, openWorkplace } from './run/workplace.ts';
 
 const DAY = 24 * 3_600_000;
@@ -33,7 +33,7 @@ interface Night {
 	readonly mail: number;
 }
 
-const options = readOptions(['small', 'nights', 'megabytes', 'churn-per-mille', 'dir', 'keep']);
+const options = readOptions(['small', 'nights', 'megabytes', 'churn-per-mille', 'without', 'dir', 'keep']);
 const small = hasOption(options, 'small');
 const workplace = openWorkplace(options);
 try {
@@ -57,7 +57,8 @@ try {
 	const proxy = await openCuttingProxy({ target: { host: server.host, port: server.port } });
 	try {
 		const counted = server.by(proxy.port);
-		const shippers = sftpShippers(sources);
+		const without = textOption(options, 'without', '');
+		const shippers = sftpShippers(sources).filter(({ program }) => without === '' || !program.startsWith(without));
 		const nights = new Map<string, Map<string, Night[]>>();
 		let first = true;
 
@@ -100,7 +101,7 @@ try {
 		}
 
 		function backup(): Cost | null {
-			if (!isInstalled('restic')) return null;
+			if (!shippers.some(({ after }) => after === 'backup')) return null;
 			if (first) runTool(initWords(sources));
 			return runTool(backupWords(sources));
 		}
