@@ -1,20 +1,11 @@
-import { decodeSnapshot, encodeSnapshot } from '../bundle/index.ts';
-import type { Catalog, CatalogState } from '../catalog/index.ts';
-import {
-	type BundleRef,
-	type Finding,
-	formatInstant,
-	MailsealError,
-	needsAttention,
-	type Snapshot,
-	type SnapshotName,
-} from '../domain/index.ts';
-import { throwIfAborted } from './abort.ts';
+import type { Catalog } from '../catalog/index.ts';
+import type { BundleRef, Finding } from '../domain/index.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-writer.ts';
+import { commitSnapshot } from './commit.ts';
 import { confirmBundles, removeLeftovers } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
-import { bundlePath, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
+import { openProofs } from './prove-bundles.ts';
 import { rehearse } from './rehearse.ts';
 import type { PackRequest } from './requests.ts';
 import type { Outcome, PackResult } from './results.ts';
@@ -39,9 +30,6 @@ export async function pack(archive: Archive, request: PackRequest, workers: Work
 	}
 }
 
-/** A store of which nothing can be read must not make a snapshot of millions of lines. */
-const MOST_SKIPPED = 1000;
-
 interface Context {
 	readonly archive: Archive;
 	readonly catalog: Catalog;
@@ -64,19 +52,14 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	const tally: Tally = { added: 0, changed: seen.counts.changed, removed: seen.counts.removed, attachments: 0, filesRead: 0, bytesRead: 0 };
 	if (request.dryRun) return { findings, result: rehearse({ catalog, request, started, scan: seen, tally, confirmed: confirmed.sealed }) };
 
-	const proofs: Promise<void>[] = [];
+	const proofs = openProofs(archive, workers);
 	const writer = openBundleWriter({
 		archive,
 		catalog,
 		policy: request.policy,
 		now: request.now,
 		signal: request.signal,
-		onWritten(ref) {
-			const proof = prove(archive, ref, workers);
-			// Awaited before the snapshot; until then a failure must not count as unhandled.
-			proof.catch(() => {});
-			proofs.push(proof);
-		},
+		onWritten: proofs.add,
 	});
 	const dropped = await writeTonight({
 		archive,
@@ -89,30 +72,15 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 		tally,
 		findings,
 	});
-	await Promise.all(proofs);
+	await proofs.all();
 	// What is alive in a folded bundle may make the very same bundle again.
 	const written = new Set(writer.written.map((ref) => ref.id));
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
-	const bundles = catalog.bundles();
-	const totals = catalog.totals();
 	const apart = catalog.attachmentTotals();
-	const counts = { accounts: catalog.read.countAccounts(), folders: catalog.read.countFolders(), ...totals };
-	const time = snapshotTime(request.now, parent?.time ?? null, findings);
-	const snapshot: Snapshot = {
-		format: 1,
-		time,
-		parent: parent === null ? null : { name: parent.name, sha256: parent.sha256 },
-		bundles,
-		counts,
-		skipped: findings.filter(needsAttention).slice(0, MOST_SKIPPED),
-	};
-	const { name, bytes, sha256 } = encodeSnapshot(snapshot);
-	proveSnapshot(name, bytes);
-	throwIfAborted(request.signal);
-	archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400 });
-	commitCatalog(catalog, { name, sha256, time }, findings);
+	const { name, snapshot } = commitSnapshot(archive, { catalog, now: request.now, findings, signal: request.signal });
 
+	const { bundles, counts } = snapshot;
 	const after = new Set(bundles.map((ref) => ref.id));
 	const volatile = bundles.filter((ref) => ref.kind === 'volatile');
 	return {
@@ -121,7 +89,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			snapshot: name,
 			parent: parent?.name ?? null,
 			accounts: counts.accounts,
-			messages: { total: totals.messages, added: tally.added, changed: tally.changed, removed: tally.removed },
+			messages: { total: counts.messages, added: tally.added, changed: tally.changed, removed: tally.removed },
 			sealed: {
 				confirmed: confirmed.sealed,
 				...newBundles(writer, 'sealed'),
@@ -133,64 +101,6 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			seconds: (performance.now() - started) / 1000,
 		},
 	};
-}
-
-/** The pack has happened: a catalog that cannot follow is no failure of it, and the next command brings it up to date. */
-function commitCatalog(catalog: Catalog, state: CatalogState, findings: Finding[]): void {
-	try {
-		catalog.commit(state);
-	} catch (error) {
-		if (!(error instanceof MailsealError)) throw error;
-		findings.push({
-			code: 'catalog-not-updated',
-			severity: 'warning',
-			subject: state.name,
-			text: `The snapshot is written, but the catalog could not follow: ${error.message}`,
-			hint: error.hint ?? 'the next command brings it up to date',
-		});
-	}
-}
-
-/** A catalog with damage that it cannot see may give counts that make no sense: no snapshot may be written that none can read. */
-function proveSnapshot(name: SnapshotName, bytes: Uint8Array): void {
-	try {
-		decodeSnapshot(name, bytes);
-	} catch (error) {
-		if (!(error instanceof MailsealError)) throw error;
-		throw new MailsealError('archive-damaged', `Cannot commit: the catalog gives a snapshot that makes no sense: ${error.message}`, {
-			hint: 'run "mailseal reindex" and pack again; the archive is as it was before this pack',
-			cause: error,
-		});
-	}
-}
-
-/** Reads a bundle back from where it will live: what a snapshot names has been seen whole. */
-async function prove(archive: Archive, ref: BundleRef, workers: Workers): Promise<void> {
-	const path = bundlePath(archive.dir, ref.kind, ref.id);
-	const { damages } = await workers.run({ type: 'check', path, id: ref.id, depth: 'manifest' });
-	const damage = damages[0];
-	if (damage === undefined) return;
-	throw new MailsealError('io', `Cannot commit: bundle ${ref.id} reads back otherwise than it was written: ${damage.text}`, {
-		hint: 'check the disk; the archive is as it was before this pack, and no snapshot names the bundle',
-	});
-}
-
-/** A snapshot is always later than its parent, even where the clock jumped back. */
-function snapshotTime(now: number, parentTime: string | null, findings: Finding[]): string {
-	if (parentTime === null) return formatInstant(now);
-	const parent = Date.parse(parentTime);
-	if (now < parent - 60_000) {
-		findings.push({
-			code: 'clock-went-back',
-			severity: 'warning',
-			subject: formatInstant(now),
-			text: `The clock says ${formatInstant(now)}, before the last snapshot of ${parentTime}; this snapshot is dated one second after that`,
-			hint: 'check the clock of this machine; nothing was sealed too early',
-		});
-	}
-	// Names tell whole seconds.
-	const second = Math.floor(parent / 1000);
-	return formatInstant(Math.floor(now / 1000) > second ? now : (second + 1) * 1000);
 }
 
 function newBundles(writer: BundleWriter, kind: BundleRef['kind']): { new: number; newBytes: number } {

@@ -39,6 +39,19 @@ export function readSnapshot(dir: string, name: SnapshotName): ReadSnapshot {
 	return { name, ...decodeSnapshot(name, bytes) };
 }
 
+/** The last snapshot that a prune wrote, which says what is left of those before it; null where nothing was ever pruned. Throws as readSnapshot(). */
+export function recordOf(dir: string, newest: ReadSnapshot): ReadSnapshot | null {
+	const { history, record } = newest.snapshot;
+	if (history !== undefined) return newest;
+	return record === undefined ? null : readSnapshot(dir, record.name);
+}
+
+/** What a snapshot that follows `parent` says of the last record. */
+export function recordAfter({ name, sha256, snapshot }: ReadSnapshot): Pick<Snapshot, 'record'> {
+	if (snapshot.history !== undefined) return { record: { name, sha256 } };
+	return snapshot.record === undefined ? {} : { record: snapshot.record };
+}
+
 /** The newest snapshot, or null in an archive that has none. */
 export function newestSnapshot(dir: string): ReadSnapshot | null {
 	const names = snapshotNames(dir);

@@ -76,6 +76,11 @@ export function texts(fields: Fields, name: string): string[] {
 	return list(fields, name).map((value, index) => text({ values: { item: value }, fault: atIndex(fields, name, index) }, 'item'));
 }
 
+/** A list of texts that a parse function of the domain takes. */
+export function parsedTexts<Value>(fields: Fields, name: string, parse: (text: string) => Value): Value[] {
+	return list(fields, name).map((value, index) => parsed({ values: { item: value }, fault: atIndex(fields, name, index) }, 'item', parse));
+}
+
 /** A list whose members are objects. */
 export function records<Value>(fields: Fields, name: string, parse: (fields: Fields) => Value): Value[] {
 	return list(fields, name).map((value, index) => {

@@ -2,11 +2,14 @@ import { hash } from 'node:crypto';
 import {
 	type BundleRef,
 	type Finding,
+	type History,
 	MailsealError,
 	parseBundleId,
 	parseSnapshotName,
+	parseTag,
 	type Snapshot,
 	type SnapshotName,
+	type SnapshotRef,
 } from '../domain/index.ts';
 import { damaged } from './damage.ts';
 import {
@@ -18,6 +21,7 @@ import {
 	nested,
 	optional,
 	parsed,
+	parsedTexts,
 	records,
 	refuseUnknown,
 	text,
@@ -35,15 +39,18 @@ export function encodeSnapshot(snapshot: Snapshot): { readonly name: SnapshotNam
 	if (!TIME.test(snapshot.time)) {
 		throw new Error(`Cannot encode snapshot: its time is "${snapshot.time}" (must be ISO 8601 UTC with milliseconds)`);
 	}
-	const { format, time, parent, counts, bundles, skipped } = snapshot;
+	const { format, time, parent, tags, record, history, counts, bundles, skipped } = snapshot;
 	const { accounts, folders, messages, bytes: mailBytes } = counts;
 	const head = [
 		['format', format],
 		['time', time],
-		['parent', parent === null ? null : { name: parent.name, sha256: parent.sha256 }],
+		['parent', parent === null ? null : refFields(parent)],
+		...(tags === undefined ? [] : [['tags', tags]]),
+		...(record === undefined ? [] : [['record', refFields(record)]]),
 		['counts', { accounts, folders, messages, bytes: mailBytes }],
 	].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
 	const lists = [
+		...(history === undefined ? [] : [`"history":{"kept":${rows(history.kept.map(refFields))},\n"pruned":${rows(history.pruned)}}`]),
 		`"bundles":${rows(bundles.map(({ id, kind, size }) => ({ id, kind, size })))}`,
 		`"skipped":${rows(skipped.map(({ code, severity, subject, text, hint }) => ({ code, severity, subject, text, hint })))}`,
 	];
@@ -80,8 +87,12 @@ function nameOf(time: string, sha256: string): SnapshotName {
 	return parseSnapshotName(`${time.slice(0, 19).replaceAll(/[-:]/g, '')}Z-${sha256.slice(0, 8)}`);
 }
 
+function refFields({ name, sha256 }: SnapshotRef): SnapshotRef {
+	return { name, sha256 };
+}
+
 /** One value a line, so that a person can read the file and compare two. */
-function rows(values: readonly object[]): string {
+function rows(values: readonly (object | string)[]): string {
 	return values.length === 0 ? '[]' : `[\n${values.map((value) => JSON.stringify(value)).join(',\n')}\n]`;
 }
 
@@ -100,14 +111,24 @@ function parseSnapshot(fields: Fields): Snapshot {
 	return refuseUnknown(fields, {
 		format: FORMAT,
 		time,
-		parent: fields.values.parent === null ? null : parseParent(nested(fields, 'parent')),
+		parent: fields.values.parent === null ? null : parseRef(nested(fields, 'parent')),
+		...optional(fields, 'tags', (inner, name) => parsedTexts(inner, name, parseTag)),
+		...optional(fields, 'record', (inner, name) => parseRef(nested(inner, name))),
+		...optional(fields, 'history', (inner, name) => parseHistory(nested(inner, name))),
 		bundles: records(fields, 'bundles', parseBundleRef),
 		counts: parseCounts(nested(fields, 'counts')),
 		skipped: records(fields, 'skipped', parseFinding),
 	} as const);
 }
 
-function parseParent(fields: Fields): NonNullable<Snapshot['parent']> {
+function parseHistory(fields: Fields): History {
+	return refuseUnknown(fields, {
+		kept: records(fields, 'kept', parseRef),
+		pruned: parsedTexts(fields, 'pruned', parseSnapshotName),
+	});
+}
+
+function parseRef(fields: Fields): SnapshotRef {
 	const sha256 = text(fields, 'sha256');
 	if (!SHA256.test(sha256)) throw fields.fault('sha256', `is "${sha256}" (must be 64 lower-case hex digits)`);
 	return refuseUnknown(fields, { name: parsed(fields, 'name', parseSnapshotName), sha256 });

@@ -10,13 +10,23 @@ const anyText = fc.string({ unit: 'binary', maxLength: 20 });
 const time = fc
 	.date({ min: new Date('0000-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
 	.map((date) => date.toISOString());
+const anyRef = hex64.map((sha256) => ({ name: parseSnapshotName(`20261122T021500Z-${sha256.slice(0, 8)}`), sha256 }));
 const anySnapshot: fc.Arbitrary<Snapshot> = fc.record(
 	{
 		format: fc.constant(1 as const),
 		time,
-		parent: fc.option(
-			hex64.map((sha256) => ({ name: parseSnapshotName(`20261122T021500Z-${sha256.slice(0, 8)}`), sha256 })),
-			{ nil: null },
+		parent: fc.option(anyRef, { nil: null }),
+		tags: fc.array(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,9}$/), { maxLength: 3 }),
+		record: anyRef,
+		history: fc.record(
+			{
+				kept: fc.array(anyRef, { maxLength: 3 }),
+				pruned: fc.array(
+					anyRef.map(({ name }) => name),
+					{ maxLength: 3 },
+				),
+			},
+			{ noNullPrototype: true },
 		),
 		bundles: fc.array(
 			fc.record(
@@ -43,7 +53,7 @@ const anySnapshot: fc.Arbitrary<Snapshot> = fc.record(
 			{ maxLength: 3 },
 		),
 	},
-	{ noNullPrototype: true },
+	{ requiredKeys: ['format', 'time', 'parent', 'bundles', 'counts', 'skipped'], noNullPrototype: true },
 );
 
 const SNAPSHOT: Snapshot = {
