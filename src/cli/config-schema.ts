@@ -9,6 +9,7 @@ import {
 	parseDuration,
 	parseFraction,
 	parseSize,
+	type Retention,
 } from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
 import { MOST_VOLATILE } from './limits.ts';
@@ -27,6 +28,7 @@ export interface Config {
 	readonly sources: readonly ConfigSource[];
 	readonly policy: Partial<Policy>;
 	readonly bundles: Partial<BundleSettings>;
+	readonly retention: Partial<Retention>;
 	/** Bytes. */
 	readonly attachmentMin?: number;
 	/** By name. */
@@ -47,13 +49,14 @@ interface At {
 	readonly refuse: Refuse;
 }
 
-const KEEP: Keys = {
+const KEEP = {
 	'keep-last': readCount,
+	'keep-hourly': readCount,
 	'keep-daily': readCount,
 	'keep-weekly': readCount,
 	'keep-monthly': readCount,
 	'keep-yearly': readCount,
-};
+} satisfies Keys;
 const POLICY = { 'quiet-period': readDuration, 'unread-period': readDuration, never: readNames } satisfies Keys;
 const BUNDLE = {
 	target: readSize,
@@ -77,26 +80,31 @@ const ROOT = {
 /** Reads a parsed TOML document; `refuse` makes the error for the first thing in it that is not known or not right. */
 export function parseConfig(document: unknown, refuse: Refuse): Config {
 	const root = readTable(document, ROOT, { path: [], refuse });
-	const policy = root.policy ?? {};
-	const { 'seal-attachments': attachments, 'fold-below': foldBelow, 'most-volatile': mostVolatile, ...bundle } = root.bundle ?? {};
+	const { 'seal-attachments': attachments, ...bundle } = root.bundle ?? {};
 	return {
 		...(root.archive === undefined ? {} : { archive: root.archive }),
 		sources: root.sources ?? [],
-		policy: {
-			...(policy['quiet-period'] === undefined ? {} : { quietPeriod: policy['quiet-period'] }),
-			...(policy['unread-period'] === undefined ? {} : { unreadPeriod: policy['unread-period'] }),
-			...(policy.never === undefined ? {} : { never: policy.never }),
-		},
+		policy: camelKeys(root.policy ?? {}),
 		bundles: {
-			...bundle,
+			...camelKeys(bundle),
 			...(attachments === undefined ? {} : { attachments }),
-			...(foldBelow === undefined ? {} : { foldBelow }),
-			...(mostVolatile === undefined ? {} : { mostVolatile }),
 			...(root.compress === undefined ? {} : { compress: root.compress }),
 		},
+		retention: Object.fromEntries(Object.entries(root.retention ?? {}).map(([key, count]) => [key.replace('keep-', ''), count])),
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 		targets: root.targets ?? new Map(),
 	};
+}
+
+type Camel<Name> = Name extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : Name;
+
+/** The same under the names that the code has: `quiet-period` as `quietPeriod`. */
+function camelKeys<Values extends object>(values: Values): { [Key in keyof Values as Camel<Key & string>]: Values[Key] } {
+	const named = Object.entries(values).map(([key, one]) => [
+		key.replace(/-([a-z0-9])/g, (_dash, letter: string) => letter.toUpperCase()),
+		one,
+	]);
+	return Object.fromEntries(named) as { [Key in keyof Values as Camel<Key & string>]: Values[Key] };
 }
 
 function show(value: unknown): string {
@@ -241,11 +249,7 @@ function readTarget(value: unknown, at: At): TargetSettings {
 	if (!isTable(value)) return { url: readText(value, at, TARGET_FORM) };
 	const { url, ...rest } = readTable(value, TARGET, at);
 	if (url === undefined) throw at.refuse(at.path, { is: 'it has no key "url"', shouldBe: TARGET_FORM });
-	const named = Object.entries(rest).map(([key, one]) => [
-		key.replace(/-([a-z0-9])/g, (_dash, letter: string) => letter.toUpperCase()),
-		one,
-	]);
-	return { url, ...Object.fromEntries(named) };
+	return { url, ...camelKeys(rest) };
 }
 
 function readRate(value: unknown, at: At): number {

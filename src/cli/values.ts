@@ -8,6 +8,7 @@ import {
 	parseFraction,
 	parseInstant,
 	parseSize,
+	parseTag,
 } from '../domain/index.ts';
 import { parseAttachmentMin } from './attachment-min.ts';
 
@@ -79,6 +80,12 @@ export function shareValue(option: string): (text: string) => number {
 /** A share from 0 to 1, such as 0.5 or 50%. */
 export function fractionValue(option: string): (text: string) => number {
 	return naming(option, parseFraction);
+}
+
+/** Gathers an option that may be given several times, each a name for a snapshot. */
+export function gatherTags(option: string): (text: string, before: readonly string[] | undefined) => readonly string[] {
+	const tag = naming(option, parseTag);
+	return (text, before) => [...(before ?? []), tag(text)];
 }
 
 /** Gathers an option that may be given several times. */

@@ -9,7 +9,17 @@ import { MOST_VOLATILE } from '../limits.ts';
 import type { Services } from '../services.ts';
 import { openSources } from '../sources.ts';
 import { formatExactSize } from '../text.ts';
-import { accountValue, attachmentMinValue, countValue, durationValue, fractionValue, gather, instantValue, sizeValue } from '../values.ts';
+import {
+	accountValue,
+	attachmentMinValue,
+	countValue,
+	durationValue,
+	fractionValue,
+	gather,
+	gatherTags,
+	instantValue,
+	sizeValue,
+} from '../values.ts';
 
 interface PackOptions {
 	readonly account?: AccountName;
@@ -25,6 +35,7 @@ interface PackOptions {
 	/** False where --no-compress is given. */
 	readonly compress: boolean;
 	readonly rescan?: boolean;
+	readonly tag?: readonly string[];
 	readonly now?: number;
 	readonly allowMassRemoval?: boolean;
 	readonly dryRun?: boolean;
@@ -71,6 +82,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		)
 		.option('--no-compress', 'store messages as they are')
 		.option('--rescan', 'list every folder and read every message again, however unchanged it looks')
+		.option('--tag <name>', 'name the snapshot, so that prune keeps it; repeatable', gatherTags('--tag'))
 		.option('--now <instant>', 'the clock to judge by (default: now)', instantValue('--now'))
 		.option('--allow-mass-removal', 'believe it when much of the mail is gone')
 		.option('--dry-run', 'write nothing (plan does the same where there is no archive yet)');
@@ -80,6 +92,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		["mailseal -a /backup/mail pack 'maildir:/var/vmail/{domain}/{user}/Maildir'", 'a mail server, every night'],
 		['mailseal pack --quiet-period 14d --never Trash --never Spam ~/Maildir', 'another policy'],
 		['mailseal pack --attachment-min 64KiB ~/Maildir', 'a first pack, whose archive keeps smaller attachments inside their messages'],
+		['mailseal pack --tag before-upgrade', 'a snapshot that prune keeps for ever'],
 		['mailseal pack --json --progress=json', 'for a script, with the sources of the config file'],
 	]);
 }
@@ -107,6 +120,7 @@ export async function run(call: Call): Promise<Answer> {
 					bundles,
 					now: options.now ?? call.io.now(),
 					rescan: options.rescan === true,
+					...(options.tag === undefined ? {} : { tags: options.tag }),
 					allowMassRemoval: options.allowMassRemoval === true,
 					dryRun: options.dryRun === true,
 					progress: call.progress,
