@@ -1,3 +1,4 @@
+export { compact } from './compact.ts';
 export { extract, extractParts } from './extract.ts';
 export { HEAD_FILE } from './layout.ts';
 export { listAccounts, listAttachments, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
@@ -8,7 +9,9 @@ export { plan } from './plan.ts';
 export { reindex } from './reindex.ts';
 export {
 	type BundleSettings,
+	type CompactRequest,
 	DEFAULT_BUNDLES,
+	DEFAULT_COMPACTION,
 	type ListRequest,
 	type PackRequest,
 	type PlanRequest,
@@ -23,6 +26,7 @@ export type {
 	AttachmentListing,
 	AttachmentRow,
 	BundleRow,
+	CompactResult,
 	ExtractedMessage,
 	ExtractedPart,
 	FolderRow,
@@ -37,6 +41,7 @@ export type {
 	RestoreResult,
 	SnapshotRow,
 	StatusResult,
+	SupersededBundle,
 	TargetStatus,
 	VerifyMode,
 	VerifyResult,
