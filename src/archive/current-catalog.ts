@@ -4,6 +4,7 @@ import type { OpenBundle } from '../bundle/index.ts';
 import { type Catalog, catalogDamage, openCatalog, type Place } from '../catalog/index.ts';
 import { type BundleId, type BundleRef, type Finding, MailsealError, type Progress, SILENT, type SnapshotName } from '../domain/index.ts';
 import { type Lock, sizeOf } from '../platform/index.ts';
+import { dropBundles } from './drop-bundles.ts';
 import { CATALOG_FILE } from './layout.ts';
 import { refuseLostSnapshots } from './lost-snapshots.ts';
 import type { Archive } from './open-archive.ts';
@@ -213,7 +214,8 @@ async function catchUp(
 	{ newest, signal }: { readonly newest: ReadSnapshot; readonly signal: AbortSignal },
 ): Promise<boolean> {
 	const listed = newest.snapshot.bundles;
-	const present = new Map(catalog.bundles().map((ref, index) => [ref.id, index]));
+	const before = catalog.bundles();
+	const present = new Map(before.map((ref, index) => [ref.id, index]));
 	const firstNew = listed.findIndex((ref) => !present.has(ref.id));
 	const kept = firstNew < 0 ? listed : listed.slice(0, firstNew);
 	const added = firstNew < 0 ? [] : listed.slice(firstNew);
@@ -228,7 +230,8 @@ async function catchUp(
 			applyOpened(catalog, opened.ref, opened.bundle);
 		}
 		const keep = new Set(listed.map((ref) => ref.id));
-		for (const id of present.keys()) if (!keep.has(id)) catalog.drop(id);
+		const left = before.filter(({ id }) => !keep.has(id));
+		await dropBundles(left, { archive, catalog, signal });
 		// What was folded away since is missed no more.
 		catalog.setLacks(catalog.lacks().filter(({ subject }) => keep.has(subject as BundleId) && !added.some(({ id }) => id === subject)));
 		catalog.tidy();

@@ -22,11 +22,13 @@ export function bundlesToFold(
 	return fold;
 }
 
-function liveSize({ liveBytes, liveMessages, liveAttachments, liveWords }: Liveness): number {
+/** What is alive of a bundle, in bytes of a bundle that had nothing else; 0 where nothing is. */
+export function liveSize({ liveBytes, liveMessages, liveAttachments, liveWords }: Liveness): number {
 	return liveBytes + (liveMessages + liveAttachments) * ITEM_BYTES + liveWords * WORD_BYTES;
 }
 
-function fullSize({ bytes, messages, attachments, words }: Liveness): number {
+/** All that a bundle holds, in the same measure. */
+export function fullSize({ bytes, messages, attachments, words }: Liveness): number {
 	return bytes + (messages + attachments) * ITEM_BYTES + words * WORD_BYTES;
 }
 

@@ -1,3 +1,4 @@
+export { compact } from './compact.ts';
 export { extract, extractParts } from './extract.ts';
 export { HEAD_FILE } from './layout.ts';
 export { listAccounts, listAttachments, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
@@ -9,7 +10,9 @@ export { prune } from './prune.ts';
 export { reindex } from './reindex.ts';
 export {
 	type BundleSettings,
+	type CompactRequest,
 	DEFAULT_BUNDLES,
+	DEFAULT_COMPACTION,
 	type ListRequest,
 	type PackRequest,
 	type PlanRequest,
@@ -25,6 +28,7 @@ export type {
 	AttachmentListing,
 	AttachmentRow,
 	BundleRow,
+	CompactResult,
 	ExtractedMessage,
 	ExtractedPart,
 	FolderRow,
@@ -40,6 +44,7 @@ export type {
 	RestoreResult,
 	SnapshotRow,
 	StatusResult,
+	SupersededBundle,
 	TargetStatus,
 	VerifyMode,
 	VerifyResult,

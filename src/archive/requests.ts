@@ -56,6 +56,19 @@ export interface PruneRequest extends Run {
 	readonly dryRun: boolean;
 }
 
+export interface CompactRequest extends Run {
+	/** Sealed bundles of which a smaller share is alive are superseded: from 0, where only what is wholly dead goes, to 1. */
+	readonly below: number;
+	/** Bytes that one run may write. */
+	readonly budget: number;
+	readonly bundles: Pick<BundleSettings, 'target' | 'max'>;
+	/** The time of the snapshot, milliseconds since 1970. */
+	readonly now: number;
+	readonly dryRun: boolean;
+}
+
+export const DEFAULT_COMPACTION: Pick<CompactRequest, 'below' | 'budget'> = { below: 0.5, budget: 1024 ** 3 };
+
 export interface PlanRequest extends Run {
 	readonly sources: readonly MailSource[];
 	readonly policy: Policy;

@@ -40,6 +40,34 @@ export interface PruneResult {
 	readonly dryRun: boolean;
 }
 
+export interface CompactResult {
+	/** Null in a dry run, and where nothing was to be done. */
+	readonly snapshot: SnapshotName | null;
+	/** Sealed bundles that left the present state. */
+	readonly superseded: number;
+	readonly supersededBytes: number;
+	/** Bundles written in their place; in a dry run about so many. */
+	readonly new: number;
+	readonly newBytes: number;
+	/** Bytes by which the present state shrank. They come free on disk when a prune removes every snapshot that names the old bundles. */
+	readonly freedBytes: number;
+	/** Bundles below the bound that were left, for a later run or for want of their bytes. */
+	readonly left: number;
+	/** The superseded bundles, oldest first. */
+	readonly bundles: readonly SupersededBundle[];
+	readonly seconds: number;
+	readonly dryRun: boolean;
+}
+
+export interface SupersededBundle {
+	readonly id: BundleId;
+	readonly holds: 'messages' | 'attachments';
+	readonly size: number;
+	/** The share that is alive, from 0 to 1. */
+	readonly live: number;
+	readonly tenant?: string;
+}
+
 /** One row of a plan: what would be sealed if this were the quiet period. */
 export interface PlanRow {
 	/** Milliseconds. */

@@ -39,15 +39,19 @@ interface Place {
 	readonly key: string;
 }
 
+/** Where a sealed word stands among others. */
+export function placeOfWord({ account, folder, date, key }: PlacedWord): Place {
+	return { account, folder, date: Date.parse(date), key };
+}
+
 function placeOf(next: Next): Place {
-	if (next.word !== null)
-		return { account: next.word.account, folder: next.word.folder, date: Date.parse(next.word.date), key: next.word.key };
+	if (next.word !== null) return placeOfWord(next.word);
 	const { folder, placement } = next.incoming;
 	return { account: folder.account, folder: folder.folder, date: placement.date, key: placement.listed.key };
 }
 
 /** By account, folder, date, key: mail that is read together lies together. */
-function byPlace(a: Place, b: Place): number {
+export function byPlace(a: Place, b: Place): number {
 	if (a.account !== b.account) return a.account < b.account ? -1 : 1;
 	if (a.folder !== b.folder) return a.folder < b.folder ? -1 : 1;
 	if (a.date !== b.date) return a.date - b.date;

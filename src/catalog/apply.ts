@@ -120,8 +120,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 
 	function applyPlaced(
 		word: PlacedWord,
-		bid: number,
-		sealed: boolean,
+		{ bid, sealed, isNew }: { readonly bid: number; readonly sealed: boolean; readonly isNew: boolean },
 		judging: Judging | null,
 		known: Map<MessageId, [number, number]>,
 	): void {
@@ -143,7 +142,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		const since = word.since === undefined ? null : Date.parse(word.since);
 		const standing = old !== undefined && old[2] !== null && old[3] === message[0] && old[4] === since;
 		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
-		const anchored = sealed || Number(old?.[0] ?? gone?.[0] ?? 0) === 1;
+		const anchors = Number(old?.[0] ?? gone?.[0] ?? 0) + (sealed && isNew ? 1 : 0);
 		totals.messages++;
 		totals.bytes += message[1];
 		statements.place.run(
@@ -162,7 +161,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			word.mode ?? null,
 			word.owner === undefined ? null : JSON.stringify(word.owner),
 			sealed ? 1 : 0,
-			anchored ? 1 : 0,
+			anchors,
 			sealed || judging === null ? null : dueFrom(word, judging, standing ? Number(old?.[2]) : null),
 		);
 	}
@@ -239,6 +238,8 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			const sealed = ref.kind === 'sealed';
 			const tenant = sealed ? lines.find((line) => line.type === 'placed') : undefined;
 			const position = Number(statements.lastPosition.row()?.[0] ?? 0) + 1;
+			// The same bundle again goes to the end of the list; what it speaks of was counted when it came.
+			const isNew = statements.findListed.row(hashColumn(ref.id)) === undefined;
 			const bid = Number(
 				statements.setBundle.row(
 					hashColumn(ref.id),
@@ -254,7 +255,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			for (const line of lines) {
 				if (line.type === 'message') applyMessage(line, locations.get(line.id), bid, known);
 				else if (line.type === 'attachment') attachments.addCopy(line, { bid, location: attachmentLocations.get(line.id) });
-				else if (line.type === 'placed') applyPlaced(line, bid, sealed, judging, known);
+				else if (line.type === 'placed') applyPlaced(line, { bid, sealed, isNew }, judging, known);
 				else applyWord(line, bid);
 			}
 		},
@@ -265,6 +266,7 @@ function prepareAll(database: Database) {
 	const sql = (text: string): Statement => database.prepare(text);
 	return {
 		lastPosition: sql('SELECT max(position) FROM bundle'),
+		findListed: sql('SELECT 1 FROM bundle WHERE id = ? AND position IS NOT NULL'),
 		setBundle: sql(
 			`INSERT INTO bundle(id, sealed, size, position, tenant, words) VALUES (?, ?, ?, ?, ?, ?)
 			 ON CONFLICT(id) DO UPDATE SET position = excluded.position, tenant = excluded.tenant, words = excluded.words, missing = 0
@@ -298,14 +300,14 @@ function prepareAll(database: Database) {
 		addParts: sql('INSERT OR REPLACE INTO copy_parts(mid, bid, parts) VALUES (?, ?, ?)'),
 		findGreaterParts: sql('SELECT 1 FROM copy_parts WHERE mid = ? AND parts >= ?'),
 		findPlacement: sql(
-			'SELECT p.anchored, m.size, p.due, p.mid, p.since FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?',
+			'SELECT p.anchors, m.size, p.due, p.mid, p.since FROM placement p JOIN message m USING (mid) WHERE fid = ? AND key = ?',
 		),
 		place: sql(
 			`INSERT OR REPLACE INTO placement(fid, key, mid, bid, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner,
-			 sealed, anchored, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			 sealed, anchors, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		),
 		removePlacement: sql('DELETE FROM placement WHERE fid = ? AND key = ?'),
-		takeGone: sql('DELETE FROM gone WHERE kind = ? AND account = ? AND folder = ? AND key = ? RETURNING anchored'),
-		addGone: sql('INSERT OR REPLACE INTO gone(kind, account, folder, key, bid, anchored) VALUES (?, ?, ?, ?, ?, ?)'),
+		takeGone: sql('DELETE FROM gone WHERE kind = ? AND account = ? AND folder = ? AND key = ? RETURNING anchors'),
+		addGone: sql('INSERT OR REPLACE INTO gone(kind, account, folder, key, bid, anchors) VALUES (?, ?, ?, ?, ?, ?)'),
 	};
 }

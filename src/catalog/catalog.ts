@@ -6,6 +6,7 @@ import {
 	type Finding,
 	type FolderName,
 	MailsealError,
+	type ManifestLine,
 	type PlacedWord,
 	type Policy,
 	parseBundleId,
@@ -14,6 +15,7 @@ import {
 	type SnapshotName,
 } from '../domain/index.ts';
 import { type Applier, type BundleToApply, type Judging, openApplier, type Totals } from './apply.ts';
+import { type CompactQueries, compactQueries } from './compact-queries.ts';
 import { type Database, openDatabase, type Place, type Statement } from './database.ts';
 import { dropBundle } from './drop.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -37,6 +39,7 @@ export interface CatalogState {
 export interface Catalog {
 	readonly pack: PackQueries;
 	readonly read: ReadQueries;
+	readonly compact: CompactQueries;
 	/** False where the file holds another version's tables, or none: it must be rebuilt. */
 	readonly usable: boolean;
 	state(): CatalogState | null;
@@ -58,8 +61,11 @@ export interface Catalog {
 
 	begin(): void;
 	apply(bundle: BundleToApply, judging: Judging | null): void;
-	/** Takes a bundle out of the present state; throws where a placement would lose its last copy, an attachment of it, or its word. */
-	drop(id: BundleId): void;
+	/**
+	 * Takes a bundle out of the present state; throws where a placement would lose its last copy, an attachment of it, or its word. `lines`:
+	 * of its manifest; a sealed bundle needs them.
+	 */
+	drop(id: BundleId, lines?: readonly ManifestLine[]): void;
 	/** Notes a bundle of an older snapshot, so that it counts as known. */
 	noteBundle(ref: BundleRef): void;
 	noteSnapshot(name: SnapshotName, sha256: string): void;
@@ -90,6 +96,7 @@ export function openCatalog(place: Place): Catalog {
 	const reads = readQueries(database);
 	let applier: Applier | null = null;
 	let queries: PackQueries | null = null;
+	let compacting: CompactQueries | null = null;
 	let noteStatement: Statement | null = null;
 	let open = false;
 	/** What a commit found; null once a bundle came or went since. */
@@ -139,6 +146,10 @@ export function openCatalog(place: Place): Catalog {
 			queries ??= packQueries(database);
 			return queries;
 		},
+		get compact() {
+			compacting ??= compactQueries(database);
+			return compacting;
+		},
 		read: reads,
 		usable,
 		state,
@@ -177,8 +188,8 @@ export function openCatalog(place: Place): Catalog {
 			if (judging === null) database.prepare("DELETE FROM meta WHERE name = 'policy'").run();
 		},
 
-		drop(id) {
-			dropBundle(database, id);
+		drop(id, lines) {
+			dropBundle(database, id, lines ?? null);
 			attachmentTotals = null;
 		},
 

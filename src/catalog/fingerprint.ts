@@ -14,8 +14,9 @@ const QUERIES = [
 	 FROM attachment t JOIN attachment_copy c USING (atid) JOIN bundle b USING (bid) ORDER BY 1, 2`,
 	`SELECT hex(t.id), hex(m.id), hex(b.id)
 	 FROM attachment t JOIN attachment_use u USING (atid) JOIN message m USING (mid) JOIN bundle b USING (bid) ORDER BY 1, 2, 3`,
-	`SELECT a.name, f.name, p.key, hex(m.id), p.flags, p.keywords, p.date, p.uid, p.dir, p.info, p.uidlist, p.since, p.mode, p.owner, p.sealed
+	`SELECT a.name, f.name, p.key, hex(m.id), p.flags, p.keywords, p.date, p.uid, p.dir, p.info, p.uidlist, p.since, p.mode, p.owner, p.sealed, p.anchors
 	 FROM placement p JOIN message m USING (mid) JOIN folder f USING (fid) JOIN account a USING (aid) ORDER BY 1, 2, 3`,
+	'SELECT kind, account, folder, key, anchors FROM gone WHERE anchors > 0 ORDER BY 1, 2, 3, 4',
 ];
 
 export function fingerprint(database: Database): string {

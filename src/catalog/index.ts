@@ -1,6 +1,7 @@
 export type { BundleToApply, Location, Totals } from './apply.ts';
 export type { AttachmentCopy } from './attachment-queries.ts';
 export { type Catalog, type CatalogState, catalogDamage, openCatalog } from './catalog.ts';
+export type { CarriedMessage, SealedLiveness } from './compact-queries.ts';
 export type { Place } from './database.ts';
 export type { AttachmentBundle, AttachmentFilter, AttachmentTotals, ListedAttachment } from './list-attachments.ts';
 export type { Copy, KnownAccount, KnownFolder, KnownPlacement, Liveness, WaitingTotal } from './pack-queries.ts';

@@ -299,7 +299,7 @@ export function packQueries(database: Database) {
 			}
 			const older = [...database.prepare('SELECT id FROM bundle WHERE sealed = 0 AND position < ?').rows(position)];
 			const spokenOf = older.some(([id]) => !dropped.has(hashOf(id) as BundleId));
-			const gone = 'SELECT kind, account, folder, key FROM gone WHERE bid = ? AND (anchored = 1 OR ? = 1)';
+			const gone = 'SELECT kind, account, folder, key FROM gone WHERE bid = ? AND (anchors > 0 OR ? = 1)';
 			for (const columns of database.prepare(gone).rows(bid, spokenOf ? 1 : 0)) words.push(goneWord(columns));
 			return words;
 		},

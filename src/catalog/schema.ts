@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 
 /** Raised with every change of the tables; a catalog of another version is rebuilt, never migrated. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 const TABLES = `
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -49,18 +49,18 @@ CREATE INDEX attachment_copy_by_bundle ON attachment_copy(bid);
 CREATE TABLE attachment_use(atid INTEGER, mid INTEGER, bid INTEGER, PRIMARY KEY(atid, mid, bid)) WITHOUT ROWID;
 CREATE INDEX attachment_use_by_copy ON attachment_use(mid, bid);
 
--- anchored: some listed sealed bundle speaks of it, so that its removal must be remembered.
+-- anchors: so many listed sealed bundles speak of it. While there is one, its removal must be remembered.
 CREATE TABLE placement(
   fid INTEGER, key TEXT, mid INTEGER, bid INTEGER, flags INTEGER, keywords TEXT, date INTEGER, uid INTEGER,
   dir TEXT, info TEXT, uidlist TEXT, since INTEGER, mode INTEGER, owner TEXT,
-  sealed INTEGER, anchored INTEGER, due INTEGER, PRIMARY KEY(fid, key)) WITHOUT ROWID;
+  sealed INTEGER, anchors INTEGER, due INTEGER, PRIMARY KEY(fid, key)) WITHOUT ROWID;
 CREATE INDEX placement_by_message ON placement(mid);
 CREATE INDEX placement_by_bundle ON placement(bid) WHERE sealed = 0;
 CREATE INDEX placement_by_due ON placement(due) WHERE sealed = 0 AND due IS NOT NULL;
 
 -- Words that something is no more: kind is placement, folder, account or control.
 CREATE TABLE gone(
-  kind TEXT, account TEXT, folder TEXT, key TEXT, bid INTEGER, anchored INTEGER,
+  kind TEXT, account TEXT, folder TEXT, key TEXT, bid INTEGER, anchors INTEGER,
   PRIMARY KEY(kind, account, folder, key)) WITHOUT ROWID;
 CREATE INDEX gone_by_bundle ON gone(bid);
 CREATE INDEX account_by_bundle ON account(bid);

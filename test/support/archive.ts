@@ -5,7 +5,11 @@ import { afterEach } from 'vitest';
 import {
 	type Archive,
 	type BundleSettings,
+	type CompactRequest,
+	type CompactResult,
+	compact,
 	DEFAULT_BUNDLES,
+	DEFAULT_COMPACTION,
 	type Outcome,
 	openArchive,
 	openWorkers,
@@ -69,6 +73,28 @@ export function packOnce(dir: string, spec: string, setup: PackSetup = {}): Prom
 			now: Date.now(),
 			rescan: false,
 			allowMassRemoval: false,
+			dryRun: false,
+			progress: SILENT,
+			signal: never,
+			...request,
+			bundles: { ...DEFAULT_BUNDLES, ...bundles },
+		},
+		inThisThread(),
+	);
+}
+
+export interface CompactSetup extends Partial<Omit<CompactRequest, 'bundles'>> {
+	readonly bundles?: Partial<BundleSettings>;
+	readonly hooks?: FileHooks;
+}
+
+export function compactOnce(dir: string, setup: CompactSetup = {}): Promise<Outcome<CompactResult>> {
+	const { hooks, bundles, ...request } = setup;
+	return compact(
+		archiveAt(dir, hooks),
+		{
+			...DEFAULT_COMPACTION,
+			now: Date.now(),
 			dryRun: false,
 			progress: SILENT,
 			signal: never,
