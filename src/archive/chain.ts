@@ -1,4 +1,4 @@
-import { type Finding, MailsealError, type SnapshotName, type SnapshotRef } from '../domain/index.ts';
+import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName, type SnapshotRef } from '../domain/index.ts';
 import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** Code of a finding about a snapshot that was there and is gone. */
@@ -22,7 +22,14 @@ export interface Chain {
 
 const PUT_BACK = 'put the file back from a copy of the archive';
 
-/** Reads every snapshot; throws `format-newer` for one that a later mailseal wrote, and `permission`. */
+/** Every bundle that any of these snapshots names. */
+export function bundlesNamedBy(snapshots: readonly ReadSnapshot[]): Set<BundleId> {
+	const named = new Set<BundleId>();
+	for (const { snapshot } of snapshots) for (const { id } of snapshot.bundles) named.add(id);
+	return named;
+}
+
+/** Reads every snapshot; throws `format-newer` for one that a later mailseal wrote. */
 export function readChain(dir: string): Chain {
 	for (;;) {
 		const names = snapshotNames(dir);
@@ -33,19 +40,32 @@ export function readChain(dir: string): Chain {
 	}
 }
 
-/** The same for snapshots from elsewhere. `names`: oldest first; `read` throws `archive-damaged` or `not-found` for one that cannot be read. */
+/** The same for snapshots from elsewhere. `names`: oldest first; `read` throws for one that cannot be read; `format-newer` is thrown on. */
 export function followChain(names: readonly SnapshotName[], read: (name: SnapshotName) => ReadSnapshot): Chain {
 	const known = new Map<SnapshotName, ReadSnapshot>();
 	const unreadable = new Map<SnapshotName, MailsealError>();
+	const share = openSharing();
 	for (const name of names) {
 		try {
-			known.set(name, read(name));
+			known.set(name, share(read(name)));
 		} catch (error) {
-			if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
+			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
 			unreadable.set(name, error);
 		}
 	}
 	return judge(names, known, unreadable);
+}
+
+/** A thousand nights name the same thousands of bundles: each is held once. */
+function openSharing(): (one: ReadSnapshot) => ReadSnapshot {
+	const refs = new Map<BundleId, BundleRef>();
+	function shared(ref: BundleRef): BundleRef {
+		const before = refs.get(ref.id);
+		if (before?.kind === ref.kind && before.size === ref.size) return before;
+		refs.set(ref.id, ref);
+		return ref;
+	}
+	return (one) => ({ ...one, snapshot: { ...one.snapshot, bundles: one.snapshot.bundles.map(shared) } });
 }
 
 function judge(
