@@ -78,7 +78,8 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
 	const apart = catalog.attachmentTotals();
-	const { name, snapshot } = commitSnapshot(archive, { catalog, now: request.now, findings, signal: request.signal });
+	const changes = { added: tally.added, changed: tally.changed, removed: tally.removed };
+	const { name, snapshot } = commitSnapshot(archive, { catalog, now: request.now, findings, changes, signal: request.signal });
 
 	const { bundles, counts } = snapshot;
 	const after = new Set(bundles.map((ref) => ref.id));
@@ -89,7 +90,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			snapshot: name,
 			parent: parent?.name ?? null,
 			accounts: counts.accounts,
-			messages: { total: counts.messages, added: tally.added, changed: tally.changed, removed: tally.removed },
+			messages: { total: counts.messages, ...changes },
 			sealed: {
 				confirmed: confirmed.sealed,
 				...newBundles(writer, 'sealed'),

@@ -45,4 +45,13 @@ export { DEFAULT_POLICY, type Policy } from './policy.ts';
 export { type Progress, SILENT } from './progress.ts';
 export { parseSearchQuery, type SearchField, type SearchQuery, type SearchTerm } from './search-query.ts';
 export { formatSize, parseSize } from './size.ts';
-export { type BundleKind, type BundleRef, type History, MOST_PRUNED, parseTag, type Snapshot, type SnapshotRef } from './snapshot.ts';
+export {
+	type BundleKind,
+	type BundleRef,
+	type Changes,
+	type History,
+	MOST_PRUNED,
+	parseTag,
+	type Snapshot,
+	type SnapshotRef,
+} from './snapshot.ts';
