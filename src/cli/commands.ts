@@ -18,6 +18,7 @@ export const COMMANDS: readonly Entry[] = [
 		summary: 'write exact messages, or files attached to them',
 		load: () => import('./commands/extract.ts'),
 	},
+	{ name: 'diff', summary: 'tell what changed between two snapshots', load: () => import('./commands/diff.ts') },
 	{ name: 'restore', summary: 'write mailboxes, adding to what is there', load: () => import('./commands/restore.ts') },
 	{ name: 'verify', summary: 'read the archive and tell what is damaged', load: () => import('./commands/verify.ts') },
 	{ name: 'sync', summary: 'ship to a target what it lacks, and confirm the rest', load: () => import('./commands/sync.ts') },
