@@ -1,6 +1,7 @@
 import { decodeSnapshot, encodeSnapshot } from '../bundle/index.ts';
 import type { Catalog, CatalogState } from '../catalog/index.ts';
 import {
+	type Changes,
 	type Finding,
 	formatInstant,
 	type History,
@@ -26,12 +27,14 @@ export interface Commit {
 	readonly findings: Finding[];
 	readonly tags?: readonly string[];
 	readonly history?: History;
+	/** What a pack found; whoever commits without looking at the mail leaves it out. */
+	readonly changes?: Changes;
 	readonly signal: AbortSignal;
 }
 
 /** Writes the snapshot of the state that the catalog has, which is the commit point, and commits the catalog after it. */
 export function commitSnapshot(archive: Archive, commit: Commit): { readonly name: SnapshotName; readonly snapshot: Snapshot } {
-	const { catalog, now, findings, tags, history } = commit;
+	const { catalog, now, findings, tags, history, changes } = commit;
 	const state = catalog.state();
 	const parent = state === null ? null : readSnapshot(archive.dir, state.name);
 	const time = snapshotTime(now, parent?.snapshot.time ?? null, findings);
@@ -43,6 +46,7 @@ export function commitSnapshot(archive: Archive, commit: Commit): { readonly nam
 		...(history !== undefined ? { history } : parent === null ? {} : recordAfter(parent)),
 		bundles: catalog.bundles(),
 		counts: { accounts: catalog.read.countAccounts(), folders: catalog.read.countFolders(), ...catalog.totals() },
+		...(changes === undefined ? {} : { changes }),
 		skipped: findings.filter(needsAttention).slice(0, MOST_SKIPPED),
 	};
 	const { name, bytes, sha256 } = encodeSnapshot(snapshot);

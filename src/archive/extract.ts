@@ -9,33 +9,77 @@ import { readMessage } from './read-stored.ts';
 import type { Run } from './requests.ts';
 import type { ExtractedMessage, ExtractedPart } from './results.ts';
 
-/** Finds one message and gives its exact bytes, proved against its id. */
-export async function extract(
+/** As of when messages are extracted: as `at` of a list. */
+export interface MomentRequest extends Partial<Run> {
+	readonly at?: string;
+	readonly now: number;
+}
+
+/** What messages of one moment are extracted with: an older moment is looked up once, and not for each message. */
+export interface Extractor {
+	/** Finds one message and gives its exact bytes, proved against its id. */
+	extract(reference: string): Promise<ExtractedMessage>;
+	/**
+	 * Finds the parts of one message by file name and decodes them. `name`: a file name in any case and Unicode form, where `*` stands for
+	 * any characters, or `part-N` for the N-th part. Throws `not-found` where none matches.
+	 */
+	extractParts(reference: string, name: string): Promise<ExtractedPart[]>;
+	/** What was extracted can still be read after it. */
+	close(): void;
+}
+
+/** Looks up a moment. */
+export async function openExtractor(archive: Archive, request: MomentRequest): Promise<Extractor> {
+	const catalog = await catalogAt(archive, request);
+	const find = (reference: string): Promise<ExtractedMessage> => findMessage(archive, { catalog, reference, signal: request.signal });
+	return {
+		extract: find,
+		extractParts: (reference, name) => findParts(reference, { name, find }),
+		close: () => catalog.close(),
+	};
+}
+
+/** One message, as an extractor gives it. */
+export async function extract(archive: Archive, reference: string, request: MomentRequest): Promise<ExtractedMessage> {
+	const extractor = await openExtractor(archive, request);
+	try {
+		return await extractor.extract(reference);
+	} finally {
+		extractor.close();
+	}
+}
+
+/** Parts of one message, as an extractor gives them. */
+export async function extractParts(
 	archive: Archive,
 	reference: string,
-	options: { readonly at?: string; readonly now: number } & Partial<Run>,
-): Promise<ExtractedMessage> {
-	const catalog = await catalogAt(archive, options);
+	request: MomentRequest & { readonly name: string },
+): Promise<ExtractedPart[]> {
+	const extractor = await openExtractor(archive, request);
 	try {
-		const id = resolve(catalog, reference);
-		const at = locate(catalog, id);
-		let first: Iterable<Uint8Array> | null = await readFetched(archive, at, {
-			catalog,
-			signal: options.signal ?? new AbortController().signal,
-		});
-		return {
-			id,
-			size: at.copies[0]?.size ?? 0,
-			fileName: `${id}.eml`,
-			chunks() {
-				const bytes = first ?? readMessage(archive.dir, at);
-				first = null;
-				return bytes;
-			},
-		};
+		return await extractor.extractParts(reference, request.name);
 	} finally {
-		catalog.close();
+		extractor.close();
 	}
+}
+
+async function findMessage(
+	archive: Archive,
+	{ catalog, reference, signal }: { readonly catalog: Catalog; readonly reference: string; readonly signal: AbortSignal | undefined },
+): Promise<ExtractedMessage> {
+	const id = resolve(catalog, reference);
+	const at = locate(catalog, id);
+	let first: Iterable<Uint8Array> | null = await readFetched(archive, at, { catalog, signal: signal ?? new AbortController().signal });
+	return {
+		id,
+		size: at.copies[0]?.size ?? 0,
+		fileName: `${id}.eml`,
+		chunks() {
+			const bytes = first ?? readMessage(archive.dir, at);
+			first = null;
+			return bytes;
+		},
+	};
 }
 
 /** A message is taken into memory for its parts; none that mail servers let through comes near this. Bytes. */
@@ -48,18 +92,13 @@ interface NumberedPart {
 	readonly name: string;
 }
 
-/**
- * Finds the parts of one message by file name and decodes them. `name`: a file name in any case and Unicode form, where `*` stands for
- * any characters, or `part-N` for the N-th part. Throws `not-found` where none matches.
- */
-export async function extractParts(
-	archive: Archive,
+async function findParts(
 	reference: string,
-	options: { readonly name: string; readonly at?: string; readonly now: number } & Partial<Run>,
+	options: { readonly name: string; readonly find: (reference: string) => Promise<ExtractedMessage> },
 ): Promise<ExtractedPart[]> {
 	if (options.name === '')
 		throw new MailsealError('usage', 'Cannot find an attachment without a name', { hint: 'give a file name, or "*" for all' });
-	const { id, size, chunks } = await extract(archive, reference, options);
+	const { id, size, chunks } = await options.find(reference);
 	if (size > LARGEST_FOR_PARTS) {
 		throw new MailsealError('usage', `Cannot take attachments out of message ${id}: it has ${formatSize(size)} (1 GiB at most)`, {
 			hint: 'extract the whole message and open it with a mail reader',

@@ -1,5 +1,17 @@
 export { compact } from './compact.ts';
-export { extract, extractParts } from './extract.ts';
+export { diff } from './diff/diff.ts';
+export type {
+	AccountChangeRow,
+	ChangeCounts,
+	ChangeRow,
+	DiffRequest,
+	DiffResult,
+	DiffSide,
+	FolderChangeRow,
+	Marks,
+	PlacementRow,
+} from './diff/results.ts';
+export { type Extractor, extract, extractParts, type MomentRequest, openExtractor } from './extract.ts';
 export { HEAD_FILE } from './layout.ts';
 export { listAccounts, listAttachments, listBundles, listFolders, listMessages, listSnapshots, search } from './list.ts';
 export { type Offsite, offsiteOfRecords, type Reach } from './offsite.ts';

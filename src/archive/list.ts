@@ -99,6 +99,7 @@ export async function listSnapshots(archive: Archive, request: ListRequest): Pro
 	for (const name of request.limit === undefined ? names : names.slice(-request.limit - 1)) {
 		try {
 			const { snapshot } = readSnapshot(archive.dir, name);
+			const { changes, tags, history } = snapshot;
 			const { accounts, messages, bytes } = snapshot.counts;
 			rows.push({
 				name,
@@ -108,6 +109,9 @@ export async function listSnapshots(archive: Archive, request: ListRequest): Pro
 				bytes,
 				bundles: snapshot.bundles.length,
 				skipped: snapshot.skipped.length,
+				...(changes === undefined ? {} : { changes }),
+				...(tags === undefined ? {} : { tags }),
+				...(history === undefined ? {} : { record: true }),
 			});
 		} catch (error) {
 			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;

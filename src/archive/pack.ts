@@ -79,10 +79,12 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
 	const apart = catalog.attachmentTotals();
+	const changes = { added: tally.added, changed: tally.changed, removed: tally.removed };
 	const { name, snapshot } = commitSnapshot(archive, {
 		catalog,
 		now: request.now,
 		findings,
+		changes,
 		tags: [...new Set(request.tags)].sort(),
 		signal: request.signal,
 	});
@@ -96,7 +98,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			snapshot: name,
 			parent: parent?.name ?? null,
 			accounts: counts.accounts,
-			messages: { total: counts.messages, added: tally.added, changed: tally.changed, removed: tally.removed },
+			messages: { total: counts.messages, ...changes },
 			sealed: {
 				confirmed: confirmed.sealed,
 				...newBundles(writer, 'sealed'),

@@ -1,5 +1,16 @@
 import type { AttachmentBundle, ListedAttachment } from '../catalog/index.ts';
-import type { AccountName, BundleId, BundleKind, Finding, Flag, FolderName, MessageId, Reason, SnapshotName } from '../domain/index.ts';
+import type {
+	AccountName,
+	BundleId,
+	BundleKind,
+	Changes,
+	Finding,
+	Flag,
+	FolderName,
+	MessageId,
+	Reason,
+	SnapshotName,
+} from '../domain/index.ts';
 
 /** What every use case gives back beside its result. */
 export interface Outcome<Result> {
@@ -189,6 +200,11 @@ export interface SnapshotRow {
 	readonly bytes: number;
 	readonly bundles: number;
 	readonly skipped: number;
+	/** What the pack that wrote it found; left out where no pack did. */
+	readonly changes?: Changes;
+	readonly tags?: readonly string[];
+	/** In one that a prune wrote, of the same state as the one before. */
+	readonly record?: true;
 }
 
 /** A list, cut at a limit. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import {
 	type BundleRef,
+	type Changes,
 	type Finding,
 	type History,
 	MailsealError,
@@ -39,7 +40,7 @@ export function encodeSnapshot(snapshot: Snapshot): { readonly name: SnapshotNam
 	if (!TIME.test(snapshot.time)) {
 		throw new Error(`Cannot encode snapshot: its time is "${snapshot.time}" (must be ISO 8601 UTC with milliseconds)`);
 	}
-	const { format, time, parent, tags, record, history, counts, bundles, skipped } = snapshot;
+	const { format, time, parent, tags, record, history, counts, changes, bundles, skipped } = snapshot;
 	const { accounts, folders, messages, bytes: mailBytes } = counts;
 	const head = [
 		['format', format],
@@ -48,6 +49,7 @@ export function encodeSnapshot(snapshot: Snapshot): { readonly name: SnapshotNam
 		...(tags === undefined ? [] : [['tags', tags]]),
 		...(record === undefined ? [] : [['record', refFields(record)]]),
 		['counts', { accounts, folders, messages, bytes: mailBytes }],
+		...(changes === undefined ? [] : [['changes', { added: changes.added, changed: changes.changed, removed: changes.removed }]]),
 	].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
 	const lists = [
 		...(history === undefined ? [] : [`"history":{"kept":${rows(history.kept.map(refFields))},\n"pruned":${rows(history.pruned)}}`]),
@@ -117,6 +119,7 @@ function parseSnapshot(fields: Fields): Snapshot {
 		...optional(fields, 'history', (inner, name) => parseHistory(nested(inner, name))),
 		bundles: records(fields, 'bundles', parseBundleRef),
 		counts: parseCounts(nested(fields, 'counts')),
+		...optional(fields, 'changes', (inner, name) => parseChanges(nested(inner, name))),
 		skipped: records(fields, 'skipped', parseFinding),
 	} as const);
 }
@@ -148,6 +151,14 @@ function parseCounts(fields: Fields): Snapshot['counts'] {
 		folders: wholeNumber(fields, 'folders'),
 		messages: wholeNumber(fields, 'messages'),
 		bytes: wholeNumber(fields, 'bytes'),
+	});
+}
+
+function parseChanges(fields: Fields): Changes {
+	return refuseUnknown(fields, {
+		added: wholeNumber(fields, 'added'),
+		changed: wholeNumber(fields, 'changed'),
+		removed: wholeNumber(fields, 'removed'),
 	});
 }
 

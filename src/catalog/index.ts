@@ -5,4 +5,4 @@ export type { CarriedMessage, SealedLiveness } from './compact-queries.ts';
 export type { Place } from './database.ts';
 export type { AttachmentBundle, AttachmentFilter, AttachmentTotals, ListedAttachment } from './list-attachments.ts';
 export type { Copy, KnownAccount, KnownFolder, KnownPlacement, Liveness, WaitingTotal } from './pack-queries.ts';
-export type { AccountContents, Filter, ShownPlacement } from './read-queries.ts';
+export type { AccountContents, Filter, PlacementState, ShownPlacement } from './read-queries.ts';

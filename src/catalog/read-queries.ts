@@ -13,8 +13,9 @@ import {
 	parseBundleId,
 } from '../domain/index.ts';
 import { LIVE_ATTACHMENT, USED_ATTACHMENT } from './attachment-queries.ts';
-import type { Database, Value } from './database.ts';
+import type { Database, Statement, Value } from './database.ts';
 import { attachmentLists } from './list-attachments.ts';
+import type { KnownFolder } from './pack-queries.ts';
 import { flagsOf, hashColumn, hashOf, keywordsOf, PLACED_COLUMNS, placedWord } from './rows.ts';
 
 /** A placement with what people want to see of its message. */
@@ -64,6 +65,15 @@ export interface Filter {
 	readonly limit?: number;
 }
 
+/** What people do to a placement: where it stands, for what, and how it is marked. */
+export interface PlacementState {
+	readonly folder: FolderName;
+	readonly key: string;
+	readonly message: MessageId;
+	readonly flags: readonly Flag[];
+	readonly keywords: readonly string[];
+}
+
 /** Everything that restoring one account needs, words only. */
 export interface AccountContents {
 	readonly account: AccountWord;
@@ -74,6 +84,10 @@ export interface AccountContents {
 
 /** What listing, searching, extracting and restoring ask of the catalog. */
 export function readQueries(database: Database) {
+	// Not before they are asked for: the tables may be another version's.
+	let findShown: Statement | null = null;
+	let statesOf: Statement | null = null;
+
 	function* where(filter: Filter): Iterable<[string, Value]> {
 		if (filter.account !== undefined) yield ['a.name = ?', filter.account];
 		if (filter.folder !== undefined) yield ['f.name = ?', filter.folder];
@@ -189,6 +203,31 @@ export function readQueries(database: Database) {
 				.prepare(`SELECT m.id FROM ${SHOWN_JOIN} WHERE a.name = ? AND f.name = ? AND p.key = ?`)
 				.row(account, folder, key);
 			return row === undefined ? null : (hashOf(row[0]) as MessageId);
+		},
+
+		/** A placement as lists show it; null where there is none. */
+		shownAt(account: AccountName, folder: FolderName, key: string): ShownPlacement | null {
+			findShown ??= database.prepare(`SELECT ${SHOWN_COLUMNS} FROM ${SHOWN_JOIN} WHERE a.name = ? AND f.name = ? AND p.key = ?`);
+			const row = findShown.row(account, folder, key);
+			return row === undefined ? null : shownPlacement(row);
+		},
+
+		/** Every placement of a folder by key, with no more than what people do to it. */
+		placementStates({ id, folder }: Pick<KnownFolder, 'id' | 'folder'>): Map<string, PlacementState> {
+			statesOf ??= database.prepare(
+				'SELECT p.key, m.id, p.flags, p.keywords FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key',
+			);
+			const states = new Map<string, PlacementState>();
+			for (const [key, message, flags, keywords] of statesOf.rows(id)) {
+				states.set(String(key), {
+					folder,
+					key: String(key),
+					message: hashOf(message) as MessageId,
+					flags: flagsOf(Number(flags)),
+					keywords: keywordsOf(keywords),
+				});
+			}
+			return states;
 		},
 
 		contents(account: AccountName): AccountContents | null {

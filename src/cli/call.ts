@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Archive, Reach, Workers } from '../archive/index.ts';
-import type { Finding, Progress } from '../domain/index.ts';
+import type { Finding } from '../domain/index.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import type { DrawnProgress } from './progress.ts';
 import { reachWith } from './reach.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
@@ -17,7 +18,8 @@ export interface Call {
 	readonly services: Services;
 	readonly io: Io;
 	readonly json: boolean;
-	readonly progress: Progress;
+	/** Ended by itself before the answer is shown. */
+	readonly progress: DrawnProgress;
 }
 
 /** What a command answers; the program draws it for people or for programs. */

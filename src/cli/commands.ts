@@ -18,6 +18,7 @@ export const COMMANDS: readonly Entry[] = [
 		summary: 'write exact messages, or files attached to them',
 		load: () => import('./commands/extract.ts'),
 	},
+	{ name: 'diff', summary: 'tell what changed between two snapshots', load: () => import('./commands/diff.ts') },
 	{ name: 'restore', summary: 'write mailboxes, adding to what is there', load: () => import('./commands/restore.ts') },
 	{ name: 'verify', summary: 'read the archive and tell what is damaged', load: () => import('./commands/verify.ts') },
 	{ name: 'prune', summary: 'remove old snapshots, and bundles that only they need', load: () => import('./commands/prune.ts') },

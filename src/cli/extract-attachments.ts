@@ -1,17 +1,9 @@
-import type { Archive, ExtractedPart } from '../archive/index.ts';
+import type { ExtractedPart, Extractor } from '../archive/index.ts';
 import { MailsealError } from '../domain/index.ts';
 import type { Answer, Call } from './call.ts';
 import { eachMessage } from './each-message.ts';
 import { openPlaces } from './place-files.ts';
 import { printable, printablePieces } from './text.ts';
-
-/** Which parts to take, and as of when. */
-interface Wanted {
-	readonly name: string;
-	readonly at?: string;
-	readonly now: number;
-	readonly signal: AbortSignal;
-}
 
 interface ExtractedAttachment {
 	readonly message: string;
@@ -30,12 +22,14 @@ const NAMES_SHOWN = 10;
 /** Writes the one part of a message that matches to standard output. Throws `usage` where several do. */
 export async function attachmentToStandardOutput(
 	call: Call,
-	from: { readonly archive: Archive; readonly reference: string; readonly wanted: Wanted },
+	from: { readonly extractor: Extractor; readonly reference: string; readonly name: string },
 ): Promise<Answer> {
 	const { stdout, signal } = call.io;
-	const parts = await call.services.extractParts(from.archive, from.reference, from.wanted);
+	const parts = await from.extractor.extractParts(from.reference, from.name);
 	const [part] = parts;
-	if (part === undefined || parts.length > 1) throw severalParts(parts, from.wanted.name);
+	if (part === undefined || parts.length > 1) throw severalParts(parts, from.name);
+	// The bar would stand amid the file.
+	call.progress.end();
 	// A terminal obeys escape sequences, and anyone can send some; a file or a pipe gets the exact bytes.
 	for (const piece of stdout.terminal ? printablePieces(piecesOf(part.bytes)) : piecesOf(part.bytes)) {
 		signal.throwIfAborted();
@@ -62,13 +56,13 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
 /** Writes every part that matches, of all messages that the call names, into a folder under its own name. */
 export async function attachmentsToFolder(
 	call: Call,
-	what: { readonly archive: Archive; readonly folder: string; readonly wanted: Wanted },
+	what: { readonly extractor: Extractor; readonly folder: string; readonly name: string },
 ): Promise<Answer> {
 	const { files } = call.services;
 	files.makeFolder(what.folder);
 	const places = openPlaces(files, what.folder);
 	const { items, ...rest } = await eachMessage<ExtractedAttachment>(call, async (reference) => {
-		const parts = await call.services.extractParts(what.archive, reference, what.wanted);
+		const parts = await what.extractor.extractParts(reference, what.name);
 		return parts.map((part) => {
 			call.io.signal.throwIfAborted();
 			const { message, name, type, bytes } = part;

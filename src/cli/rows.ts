@@ -25,7 +25,8 @@ export function drawRows<Row>(drawing: Drawing<Row>, rows: readonly Row[], out: 
 /** Digits of an id: unique by far in any archive, and `extract` takes 8 or more. */
 export const SHORT_ID = 12;
 
-const LETTERS: Readonly<Record<Flag, string>> = { answered: 'A', deleted: 'D', draft: 'd', flagged: 'F', passed: 'P', seen: 'S' };
+/** How flags are shown: one letter each. */
+export const LETTERS: Readonly<Record<Flag, string>> = { answered: 'A', deleted: 'D', draft: 'd', flagged: 'F', passed: 'P', seen: 'S' };
 
 /** Beside a message that files came with. */
 const FILES = '@';
@@ -156,21 +157,21 @@ export function drawSnapshots(rows: readonly SnapshotRow[], out: Sink): Iterable
 		{
 			columns: [
 				{ title: 'SNAPSHOT' },
-				{ title: 'TIME' },
-				{ title: 'ACCOUNTS', align: 'right' },
 				{ title: 'MESSAGES', align: 'right' },
 				{ title: 'SIZE', align: 'right' },
-				{ title: 'BUNDLES', align: 'right' },
+				{ title: 'ADDED', align: 'right' },
+				{ title: 'CHANGED', align: 'right' },
+				{ title: 'REMOVED', align: 'right' },
 				{ title: 'SKIPPED', align: 'right' },
+				{ title: 'NOTES', flexible: true },
 			],
-			cells: (row: SnapshotRow) => [
+			cells: ({ changes, ...row }: SnapshotRow) => [
 				row.name,
-				formatMinute(row.time),
-				formatCount(row.accounts),
 				formatCount(row.messages),
 				formatSize(row.bytes),
-				formatCount(row.bundles),
+				...[changes?.added, changes?.changed, changes?.removed].map((count) => (count === undefined ? '' : formatCount(count))),
 				formatCount(row.skipped),
+				[...(row.record === true ? ['prune'] : []), ...(row.tags ?? [])].join(', '),
 			],
 		},
 		rows,

@@ -4,12 +4,14 @@ import type {
 	AttachmentListing,
 	BundleRow,
 	BundleSettings,
-	ExtractedMessage,
-	ExtractedPart,
+	DiffRequest,
+	DiffResult,
+	Extractor,
 	FolderRow,
 	Listing,
 	ListRequest,
 	MessageRow,
+	MomentRequest,
 	Offsite,
 	OpenTargetOptions,
 	Outcome,
@@ -75,16 +77,8 @@ export interface Services {
 	listBundles(archive: Archive, request: ListRequest): Promise<Outcome<Listing<BundleRow>>>;
 	listSnapshots(archive: Archive, request: ListRequest): Promise<Outcome<Listing<SnapshotRow>>>;
 	search(archive: Archive, request: SearchRequest): Promise<Outcome<Listing<MessageRow>>>;
-	extract(
-		archive: Archive,
-		reference: string,
-		options: { readonly at?: string; readonly now: number; readonly signal: AbortSignal },
-	): Promise<ExtractedMessage>;
-	extractParts(
-		archive: Archive,
-		reference: string,
-		options: { readonly name: string; readonly at?: string; readonly now: number } & Partial<Run>,
-	): Promise<readonly ExtractedPart[]>;
+	diff(archive: Archive, request: DiffRequest): Promise<Outcome<DiffResult>>;
+	openExtractor(archive: Archive, request: MomentRequest): Promise<Extractor>;
 	restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>>;
 	verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>>;
 	reindex(archive: Archive, run: Run): Promise<Outcome<ReindexResult>>;

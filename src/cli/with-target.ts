@@ -95,5 +95,5 @@ export async function withReadable<Result>(
 
 /** Which snapshots of a target a call needs. */
 export function wantedFor(call: Call, at: string | undefined): Wanted {
-	return at === undefined ? { kind: 'newest' } : { kind: 'moment', at, now: call.io.now() };
+	return at === undefined ? { kind: 'newest' } : { kind: 'moments', at: [at], now: call.io.now() };
 }

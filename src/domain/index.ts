@@ -46,4 +46,13 @@ export { type Progress, SILENT } from './progress.ts';
 export { type KeepDecision, NO_RETENTION, type Retention, type SnapshotFacts } from './retention.ts';
 export { parseSearchQuery, type SearchField, type SearchQuery, type SearchTerm } from './search-query.ts';
 export { formatSize, parseFraction, parseSize } from './size.ts';
-export { type BundleKind, type BundleRef, type History, MOST_PRUNED, parseTag, type Snapshot, type SnapshotRef } from './snapshot.ts';
+export {
+	type BundleKind,
+	type BundleRef,
+	type Changes,
+	type History,
+	MOST_PRUNED,
+	parseTag,
+	type Snapshot,
+	type SnapshotRef,
+} from './snapshot.ts';

@@ -26,6 +26,13 @@ export interface History {
 	readonly pruned: readonly SnapshotName[];
 }
 
+/** Placements that came, that are described otherwise than before, and that went. A message that moves is one that goes and one that comes. */
+export interface Changes {
+	readonly added: number;
+	readonly changed: number;
+	readonly removed: number;
+}
+
 /** One state of the whole mail store: the bundles, oldest first, that together say everything. */
 export interface Snapshot {
 	readonly format: 1;
@@ -41,6 +48,8 @@ export interface Snapshot {
 	readonly history?: History;
 	readonly bundles: readonly BundleRef[];
 	readonly counts: { readonly accounts: number; readonly folders: number; readonly messages: number; readonly bytes: number };
+	/** What this pack found new; left out where no pack wrote it. */
+	readonly changes?: Changes;
 	/** What this pack could not read, and why. */
 	readonly skipped: readonly Finding[];
 }

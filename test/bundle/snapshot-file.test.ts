@@ -39,6 +39,7 @@ const anySnapshot: fc.Arbitrary<Snapshot> = fc.record(
 			{ accounts: fc.maxSafeNat(), folders: fc.maxSafeNat(), messages: fc.maxSafeNat(), bytes: fc.maxSafeNat() },
 			{ noNullPrototype: true },
 		),
+		changes: fc.record({ added: fc.maxSafeNat(), changed: fc.maxSafeNat(), removed: fc.maxSafeNat() }, { noNullPrototype: true }),
 		skipped: fc.array(
 			fc.record(
 				{
@@ -146,6 +147,8 @@ describe('decodeSnapshot()', () => {
 		['time', text.replace('.000Z', 'Z')],
 		['parent', text.replace('"parent":null', '"parent":7')],
 		['parent', text.replace('"parent":null,', '')],
+		['changes', text.replace('"bundles":', '"changes":3,"bundles":')],
+		['changes.removed', text.replace('"bundles":', '"changes":{"added":1,"changed":2,"removed":-3},"bundles":')],
 		['parent.sha256', text.replace('"parent":null', '"parent":{"name":"20261122T021500Z-0a1b2c3d","sha256":"no"}')],
 		['parent.name', text.replace('"parent":null', `"parent":{"name":"..","sha256":"${'ab'.repeat(32)}"}`)],
 		['counts.bytes', text.replace('"bytes":4', '"bytes":-4')],

@@ -131,19 +131,23 @@ describe('extract --attachment', () => {
 	};
 	const asked: object[] = [];
 	const load = services({
-		async extractParts(_archive, reference, options) {
-			asked.push({ reference, ...options });
-			const found = parts[reference];
-			if (!found) throw new MailsealError('not-found', `Cannot find an attachment "x" in message "${reference}"`, { hint: 'it has "y"' });
-			return found;
-		},
+		openExtractor: async (_archive, { at }) => ({
+			extract: never,
+			async extractParts(reference, name) {
+				asked.push({ reference, name, at });
+				const found = parts[reference];
+				if (!found) throw new MailsealError('not-found', `Cannot find an attachment "x" in message "${reference}"`, { hint: 'it has "y"' });
+				return [...found];
+			},
+			close() {},
+		}),
 	});
 
 	it('writes the exact bytes of one into a pipe', async () => {
 		const io = recordIo();
 		expect(await main(['extract', 'aaaaaaaa', '--attachment', 'offer*', '--at', '3d'], io, load)).toBe(0);
 		expect(io.stdout.bytes()).toEqual(Buffer.from('one\u001b[2J\r\n'));
-		expect(asked.at(-1)).toEqual({ reference: 'aaaaaaaa', name: 'offer*', at: '3d', now: io.now(), signal: io.signal });
+		expect(asked.at(-1)).toEqual({ reference: 'aaaaaaaa', name: 'offer*', at: '3d' });
 	});
 
 	it('never sends an escape sequence to a terminal', async () => {

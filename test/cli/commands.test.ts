@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ListRequest, PackRequest, StatusResult, VerifyRequest } from '../../src/archive/index.ts';
+import type { DiffRequest, Extractor, ListRequest, PackRequest, StatusResult, VerifyRequest } from '../../src/archive/index.ts';
 import { main } from '../../src/cli/main.ts';
 import { type Finding, MailsealError } from '../../src/domain/index.ts';
 import { recordIo } from '../support/recorded-io.ts';
@@ -175,13 +175,63 @@ describe('status', () => {
 	});
 });
 
+describe('diff', () => {
+	const counts = {
+		accounts: { made: 0, removed: 0 },
+		folders: { made: 0, removed: 0 },
+		messages: { added: 0, copied: 0, moved: 0, flagged: 0, removed: 7 },
+		bytes: { added: 0, removed: 70 },
+	};
+	const side = { snapshot, time: '2026-11-23T02:15:00.000Z' };
+
+	function recordDiff(more: boolean) {
+		const requests: DiffRequest[] = [];
+		const load = services({
+			async diff(_archive, request) {
+				requests.push(request);
+				return { result: { before: side, after: side, counts, rows: [], more }, findings: [] };
+			},
+		});
+		return { load, requests };
+	}
+
+	it('compares with the newest snapshot where one moment is given, and ends with 0 where there are differences', async () => {
+		const { load, requests } = recordDiff(false);
+		const { code, out } = await call(['diff', '1d'], load);
+		expect(code).toBe(0);
+		expect(out).toBe(`${snapshot} to ${snapshot}: 0 added, 0 copied (0 bytes), 7 removed (70 bytes), 0 moved, 0 flagged\n`);
+		await call(['diff', '2026-11-02', '2026-11-01', '--account', 'a', '--folder', 'B/C', '--limit', '3'], load);
+		expect(requests).toMatchObject([
+			{ before: '1d', after: 'latest' },
+			{ before: '2026-11-02', after: '2026-11-01', account: 'a', folder: 'B/C', limit: 3 },
+		]);
+		expect(requests[0]?.limit).toBe(undefined);
+	});
+
+	it('gives a terminal a thousand rows, and says where more exist', async () => {
+		const { load, requests } = recordDiff(true);
+		const { err } = await call(['diff', '1d'], load, recordIo({ terminal: true, lively: false }));
+		expect(requests[0]?.limit).toBe(1000);
+		expect(err).toBe('only 0 changes are listed, more exist; --limit COUNT shows more\n');
+	});
+
+	it('refuses a call without a moment', async () => {
+		expect(await call(['diff'])).toMatchObject({ code: 2, out: '' });
+	});
+});
+
+function extracting(extract: Extractor['extract']): Extractor {
+	return { extract, extractParts: () => expect.unreachable(), close() {} };
+}
+
 describe('extract', () => {
 	const bytes = Buffer.from('Subject: \u001b[2J\r\n\r\n\u0000\ufffd', 'utf8');
 	const load = services({
-		async extract(_archive, reference) {
-			if (reference === 'missing1') throw new MailsealError('not-found', 'Cannot find message "missing1"', { hint: 'search for it' });
-			return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes.subarray(0, 5), bytes.subarray(5)] };
-		},
+		openExtractor: async () =>
+			extracting(async (reference) => {
+				if (reference === 'missing1') throw new MailsealError('not-found', 'Cannot find message "missing1"', { hint: 'search for it' });
+				return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes.subarray(0, 5), bytes.subarray(5)] };
+			}),
 	});
 
 	it('writes the exact bytes into a pipe', async () => {
@@ -190,16 +240,20 @@ describe('extract', () => {
 		expect(io.stdout.bytes().equals(bytes)).toBe(true);
 	});
 
-	it('takes the message as of a moment', async () => {
-		let asked: object | undefined;
+	it('looks up a moment once, however many messages are named', async () => {
+		const asked: object[] = [];
+		let closed = 0;
 		const given = services({
-			async extract(_archive, _reference, options) {
-				asked = options;
-				return { id, size: bytes.length, fileName: `${id}.eml`, chunks: () => [bytes] };
+			async openExtractor(_archive, options) {
+				asked.push(options);
+				const found = { id, size: bytes.length, chunks: () => [bytes] };
+				return { ...extracting(async (reference) => ({ ...found, fileName: `${reference}.eml` })), close: () => closed++ };
 			},
 		});
-		expect((await call(['extract', '--at', '3d', 'be9d587d'], given)).code).toBe(0);
-		expect(asked).toMatchObject({ at: '3d' });
+		const folder = join(scratch, 'of-a-moment');
+		expect((await call(['extract', '--at', '3d', '-o', folder, 'be9d587d', 'aaaaaaaa'], given)).code).toBe(0);
+		expect(asked).toMatchObject([{ at: '3d' }]);
+		expect(closed).toBe(1);
 	});
 
 	it('never sends an escape sequence to a terminal', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { MessageRow, PackResult, PlanResult, StatusResult, VerifyResult } from '../../src/archive/index.ts';
+import type { DiffResult, MessageRow, PackResult, PlanResult, SnapshotRow, StatusResult, VerifyResult } from '../../src/archive/index.ts';
+import { drawChanges } from '../../src/cli/change-rows.ts';
 import { drawContract, drawPack, drawPlan, drawRestore, drawStatus, drawVerify } from '../../src/cli/human.ts';
-import { drawFound, drawMessages } from '../../src/cli/rows.ts';
+import { drawFound, drawMessages, drawSnapshots } from '../../src/cli/rows.ts';
 import { parseAccountName, parseFolderName, parseMessageId, parseSnapshotName } from '../../src/domain/index.ts';
 import { recordIo } from '../support/recorded-io.ts';
 
@@ -186,5 +187,86 @@ describe('message rows', () => {
 		expect(lines[0]).toMatch(/^DATE +SIZE +FLAGS +FOLDER +FROM +SUBJECT +ID$/);
 		expect(lines[1]).toMatch(/^2026-11-22 10:00 {2}4\.3 kB {2}AS .*… {2}5f1d0c3a9b27$/);
 		expect(lines[1]?.length).toBe(100);
+	});
+});
+
+describe('snapshot rows', () => {
+	const row: SnapshotRow = {
+		name: snapshot,
+		time: '2026-11-23T02:15:00.000Z',
+		accounts: 52,
+		messages: 1_234_567,
+		bytes: 98_000_000_000,
+		bundles: 12_485,
+		skipped: 1000,
+	};
+
+	it('tell what each night changed, its tags, and which ones a prune wrote', () => {
+		const changes = { added: 120, changed: 30, removed: 4 };
+		expect([...drawSnapshots([row, { ...row, changes }, { ...row, record: true, tags: ['a', 'b'] }], recordIo().stdout)]).toEqual([
+			'20261123T021500Z-0a1b2c3d  1,234,567  98 GB              1,000',
+			'20261123T021500Z-0a1b2c3d  1,234,567  98 GB  120  30  4  1,000',
+			'20261123T021500Z-0a1b2c3d  1,234,567  98 GB              1,000  prune, a, b',
+		]);
+	});
+
+	it('fit into 100 columns after a first night of millions', () => {
+		const changes = { added: 9_999_999, changed: 1_234_567, removed: 1_234_567 };
+		const lines = [...drawSnapshots([{ ...row, changes, tags: ['before-the-move'] }], recordIo({ terminal: true, columns: 100 }).stdout)];
+		expect(lines[0]).toMatch(/^SNAPSHOT +MESSAGES +SIZE +ADDED +CHANGED +REMOVED +SKIPPED +NOTES$/);
+		expect(lines[1]).toMatch(/ {2}before/);
+		for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
+	});
+});
+
+describe('drawChanges()', () => {
+	const [account, inbox, trash] = [parseAccountName('alice@example.org'), parseFolderName('INBOX'), parseFolderName('Trash')];
+	const row = {
+		...{ account, folder: inbox, key: '1.k', id: parseMessageId('5f1d0c3a9b27'.padEnd(64, '0')), size: 4321 },
+		...{ date: '2026-11-22T10:00:00.000Z', flags: [], keywords: [], from: 'Bob \u001b[2J', subject: 'Invoice' },
+	} as const;
+	const result: DiffResult = {
+		before: { snapshot: parseSnapshotName('20261122T021500Z-9f8e7d6c'), time: '2026-11-22T02:15:00.000Z' },
+		after: { snapshot, time: '2026-11-23T02:15:00.000Z' },
+		counts: {
+			accounts: { made: 1, removed: 0 },
+			folders: { made: 2, removed: 1 },
+			messages: { added: 1200, copied: 1, moved: 2, flagged: 1, removed: 3 },
+			bytes: { added: 5_000_000, removed: 4321 },
+		},
+		rows: [
+			{ change: 'account-made', account },
+			{ change: 'folder-removed', account, folder: trash },
+			{ ...row, change: 'added' },
+			{ ...row, change: 'copied' },
+			{ ...row, change: 'removed' },
+			{ ...row, change: 'moved', folder: trash, was: { folder: inbox, key: '1.k' } },
+			{ ...row, change: 'moved', was: { folder: inbox, key: '0.k' } },
+			{ ...row, change: 'flagged', set: { flags: ['flagged', 'seen'], keywords: ['$label'] }, unset: { flags: ['draft'], keywords: [] } },
+		],
+		more: false,
+	};
+
+	it('has one line with a sign for each change, and one for what they come to', () => {
+		const lines = [...drawChanges(result, { out: recordIo().stdout })].map((line) => line.replaceAll(/ {2,}/g, '  '));
+		expect(lines).toEqual([
+			'+  account  alice@example.org',
+			'-  folder  alice@example.org/Trash',
+			'+  alice@example.org/INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'+  copy  alice@example.org/INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'-  alice@example.org/INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'>  alice@example.org/Trash < INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'>  alice@example.org/INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'~  +FS +$label -d  alice@example.org/INBOX  Bob \\x1b[2J  Invoice  5f1d0c3a9b27',
+			'20261122T021500Z-9f8e7d6c to 20261123T021500Z-0a1b2c3d: 1,200 added, 1 copied (5.0 MB), 3 removed (4.3 kB), 2 moved, 1 flagged, ' +
+				'2 folders made, 1 folder removed, 1 account made',
+		]);
+	});
+
+	it('leaves the account out where the call names it, and fits into a terminal', () => {
+		const out = recordIo({ terminal: true, columns: 80 }).stdout;
+		const lines = [...drawChanges(result, { out, account })].slice(0, -1);
+		expect(lines[6]).toMatch(/^> +Trash < INBOX +Bob/);
+		for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
 	});
 });

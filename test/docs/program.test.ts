@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -75,7 +75,25 @@ const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])
 	['reindex', []],
 	['repair', ['--from', TARGET]],
 	['prune', ['--keep-last', '1', '--now', '2099-01-04']],
+	['diff', ['2099-02-01', '2099-02-02']],
 ];
+
+/** Two nights between which a message is answered, filed and marked. */
+function liveTwoNights(): void {
+	const mail = join(scratch, 'Maildir');
+	for (const folder of ['', '.Projects'])
+		for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(mail, folder, name), { recursive: true });
+	writeFileSync(join(mail, '.Projects', 'maildirfolder'), '');
+	const text = 'Message-ID: <1@example.org>\r\nFrom: Bob\r\nTo: Dora\r\nSubject: Plan\r\n\r\nText\r\n';
+	writeFileSync(join(mail, 'cur', '1.M1P1.host:2,DS'), text);
+	writeFileSync(join(mail, 'cur', '2.M1P1.host:2,S'), `${text}Another\r\n`);
+	writeFileSync(join(mail, 'dovecot-uidlist'), '3 V7 N3 G0\n1 :1.M1P1.host\n');
+	writeFileSync(join(mail, '.Projects', 'dovecot-uidlist'), '3 V8 N6 G0\n5 :1.M1P1.host\n');
+	const pack = (now: string): string => run('pack', '--now', now, '--account', 'dora@example.org', mail);
+	pack('2099-02-01');
+	renameSync(join(mail, 'cur', '1.M1P1.host:2,DS'), join(mail, '.Projects', 'cur', '1.M1P1.host:2,RS'));
+	pack('2099-02-02');
+}
 
 /** The group of options that are the same for each command that reaches a target. */
 const SHARED = '\nTargets:';
@@ -103,6 +121,7 @@ describe('docs/cli.md', () => {
 	it.each(JSON_CALLS)('shows the JSON of %s', (command, args) => {
 		if (!existsSync(archive)) run('pack', SOURCE);
 		if (!existsSync(TARGET)) run('sync', TARGET);
+		if (command === 'diff') liveTwoNights();
 		const shown = /```json\n(.*)\n```/.exec(section(command))?.[1] ?? 'null';
 		const real = run(command, '--json', ...args);
 		const [example, actual] = [keysOf(JSON.parse(shown)), keysOf(JSON.parse(real))];

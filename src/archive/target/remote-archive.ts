@@ -21,7 +21,7 @@ import { isPoorCopy, needIdentities, readSmallBlob } from './sealing.ts';
 export type Wanted =
 	| { readonly kind: 'newest' }
 	| { readonly kind: 'all' }
-	| { readonly kind: 'moment'; readonly at: string; readonly now: number };
+	| { readonly kind: 'moments'; readonly at: readonly string[]; readonly now: number };
 
 export interface RemoteArchiveOptions {
 	readonly target: Target;
@@ -72,7 +72,7 @@ export async function openRemoteArchive(options: RemoteArchiveOptions): Promise<
 				const bytes = await readSnapshotBlob(target, { name, copies: copies.get(name) ?? [], signal: stop });
 				files.writeFile(snapshotPath(dir, name), bytes, { mode: 0o400, replace: true });
 			} catch (error) {
-				if (!isDamage(error) || name === chosen) throw error;
+				if (!isDamage(error) || chosen.has(name)) throw error;
 				// One between is only a shorter way to the catalog of the newest.
 				if (options.wanted.kind === 'all') findings.push(damagedSnapshot(target, name, error));
 			}
@@ -231,20 +231,23 @@ function catalogStand(dir: string): SnapshotName | 'unknown' | null {
 	}
 }
 
-/** Those to be fetched: all, or the one that is meant and those between what is here and that, so that the catalog goes on from where it stands. */
+/** Those to be fetched: all, or those that are meant and those between what is here and the last of them, so that the catalog goes on from where it stands. */
 function wantedSnapshots(
 	dir: string,
 	there: readonly SnapshotName[],
 	wanted: Wanted,
-): { readonly names: readonly SnapshotName[]; readonly chosen: SnapshotName | undefined } {
+): { readonly names: readonly SnapshotName[]; readonly chosen: ReadonlySet<SnapshotName> } {
 	const here = new Set(snapshotNames(dir));
-	if (wanted.kind === 'all') return { names: there.filter((name) => !here.has(name) || !isWhole(dir, name)), chosen: undefined };
-	// None but the one that is meant: a newer one that is damaged must not be in the way of an older.
-	const chosen = wanted.kind === 'newest' ? there.at(-1) : chooseSnapshot(there, { at: wanted.at, now: wanted.now, place: 'the target' });
+	if (wanted.kind === 'all') return { names: there.filter((name) => !here.has(name) || !isWhole(dir, name)), chosen: new Set() };
+	// None but those that are meant: a newer one that is damaged must not be in the way of an older.
+	const chosen = new Set(
+		wanted.kind === 'newest' ? there.slice(-1) : wanted.at.map((at) => chooseSnapshot(there, { at, now: wanted.now, place: 'the target' })),
+	);
 	const last = [...here].sort().at(-1);
-	const isBetween = (name: SnapshotName): boolean => last !== undefined && chosen !== undefined && name > last && name < chosen;
+	const lastChosen = [...chosen].sort().at(-1);
+	const isBetween = (name: SnapshotName): boolean => last !== undefined && lastChosen !== undefined && name > last && name < lastChosen;
 	const isNeeded = (name: SnapshotName): boolean =>
-		name === chosen ? !here.has(name) || !isWhole(dir, name) : !here.has(name) && isBetween(name);
+		chosen.has(name) ? !here.has(name) || !isWhole(dir, name) : !here.has(name) && isBetween(name);
 	return { names: there.filter(isNeeded), chosen };
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Archive, ExtractedMessage } from '../../archive/index.ts';
+import type { ExtractedMessage, Extractor } from '../../archive/index.ts';
 import { MailsealError } from '../../domain/index.ts';
 import type { Answer, Call } from '../call.ts';
 import { eachMessage } from '../each-message.ts';
@@ -63,20 +63,29 @@ export async function run(call: Call): Promise<Answer> {
 	const { output, attachment, at } = options;
 	const [reference = ''] = call.arguments;
 	if (output === undefined) refuseStandardOutput(call, attachment !== undefined);
-	const moment = { ...(at === undefined ? {} : { at }), now: call.io.now(), signal: call.io.signal };
 	const folder = output === undefined ? null : placePath(output, call.io);
 	if (folder !== null) refuseNoFolder(folder);
 	return await withReadable(call, {
 		options,
 		wanted: wantedFor(call, at),
-		work: (archive) => {
-			if (attachment !== undefined) {
-				const wanted = { ...moment, name: attachment };
-				if (folder === null) return attachmentToStandardOutput(call, { archive, reference, wanted });
-				return attachmentsToFolder(call, { archive, folder, wanted });
+		work: async (archive) => {
+			const { now, signal } = call.io;
+			const extractor = await call.services.openExtractor(archive, {
+				...(at === undefined ? {} : { at }),
+				now: now(),
+				progress: call.progress,
+				signal,
+			});
+			try {
+				if (attachment !== undefined) {
+					if (folder === null) return await attachmentToStandardOutput(call, { extractor, reference, name: attachment });
+					return await attachmentsToFolder(call, { extractor, folder, name: attachment });
+				}
+				if (folder === null) return await toStandardOutput(call, { extractor, reference });
+				return await toFolder(call, { extractor, folder });
+			} finally {
+				extractor.close();
 			}
-			if (folder === null) return toStandardOutput(call, { archive, reference, moment });
-			return toFolder(call, { archive, folder, moment });
 		},
 	});
 }
@@ -95,18 +104,11 @@ function refuseStandardOutput(call: Call, attachment: boolean): void {
 	}
 }
 
-interface Moment {
-	readonly at?: string;
-	readonly now: number;
-	readonly signal: AbortSignal;
-}
-
-async function toStandardOutput(
-	call: Call,
-	from: { readonly archive: Archive; readonly reference: string; readonly moment: Moment },
-): Promise<Answer> {
+async function toStandardOutput(call: Call, from: { readonly extractor: Extractor; readonly reference: string }): Promise<Answer> {
 	const { stdout, signal } = call.io;
-	const message = await call.services.extract(from.archive, from.reference, from.moment);
+	const message = await from.extractor.extract(from.reference);
+	// The bar would stand amid the message.
+	call.progress.end();
 	// A terminal obeys escape sequences, and anyone can send some; a file or a pipe gets the exact bytes.
 	const pieces = stdout.terminal ? printablePieces(message.chunks()) : message.chunks();
 	for (const piece of pieces) {
@@ -117,13 +119,10 @@ async function toStandardOutput(
 	return { result: { id: message.id, size: message.size }, findings: [], lines: [] };
 }
 
-async function toFolder(
-	call: Call,
-	what: { readonly archive: Archive; readonly folder: string; readonly moment: Moment },
-): Promise<Answer> {
+async function toFolder(call: Call, what: { readonly extractor: Extractor; readonly folder: string }): Promise<Answer> {
 	call.services.files.makeFolder(what.folder);
 	const { items, ...rest } = await eachMessage<ExtractedFile>(call, async (reference) => {
-		const message = await call.services.extract(what.archive, reference, what.moment);
+		const message = await what.extractor.extract(reference);
 		return [writeFile(call, { message, folder: what.folder })];
 	});
 	const lines = items.map(({ file, written }) => `${printable(file)}${written ? '' : ' (there already)'}`);

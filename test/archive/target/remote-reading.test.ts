@@ -176,7 +176,7 @@ describe.each(KINDS)('from a target that is %s', (kind) => {
 			const day = names.indexOf(name);
 			for (const at of [name, new Date(timeOf(day) + 3_600_000).toISOString(), `${100 - day}d`]) {
 				for (const cache of caches) {
-					const wanted = { kind: 'moment', at, now: timeOf(100) } as const;
+					const wanted = { kind: 'moments', at: [at], now: timeOf(100) } as const;
 					const { archive } = await openRemote(path, { ...openingOf(kind), wanted, cache: cache ?? quickFolder() });
 					if (cache === null && index > 1) continue;
 					const { result, tree, findings } = await restoreFrom(archive, { at });
@@ -186,7 +186,7 @@ describe.each(KINDS)('from a target that is %s', (kind) => {
 				}
 			}
 		}
-		const wanted = { kind: 'moment', at: '2020-01-01', now: timeOf(100) } as const;
+		const wanted = { kind: 'moments', at: ['2020-01-01'], now: timeOf(100) } as const;
 		await expect(openRemote(path, { ...openingOf(kind), wanted })).rejects.toMatchObject({ code: 'not-found' });
 	});
 
@@ -249,7 +249,7 @@ describe('a snapshot that is damaged at the target', () => {
 		});
 		const cache = quickFolder();
 		for (const at of [names[1], names[0], names[1]]) {
-			const wanted = { kind: 'moment', at: String(at), now: timeOf(100) } as const;
+			const wanted = { kind: 'moments', at: [String(at)], now: timeOf(100) } as const;
 			const { archive } = await openRemote(path, { wanted, cache });
 			const { tree, findings } = await restoreFrom(archive, { at: String(at) });
 			expect(findings).toEqual([]);
@@ -260,8 +260,9 @@ describe('a snapshot that is damaged at the target', () => {
 	test('is none of the business of whoever needs another', async () => {
 		const { path, blobs } = await shipped();
 		const cache = quickFolder();
-		const wanted = { kind: 'moment', at: [...packed.trees.keys()][0] ?? '', now: timeOf(100) } as const;
-		await restoreFrom((await openRemote(path, { cache, wanted })).archive, { at: wanted.at });
+		const at = [...packed.trees.keys()][0] ?? '';
+		const wanted = { kind: 'moments', at: [at], now: timeOf(100) } as const;
+		await restoreFrom((await openRemote(path, { cache, wanted })).archive, { at });
 		// Between what is here and what is needed.
 		rewrite(join(path, blobs[1] ?? ''), flipMiddle);
 		const { archive, findings } = await openRemote(path, { cache });
