@@ -1,4 +1,4 @@
-import type { BundleSettings } from '../archive/index.ts';
+import type { BundleSettings, CompactRequest } from '../archive/index.ts';
 import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
 import { MOST_TRANSFERS } from './target-options.ts';
@@ -16,6 +16,7 @@ export interface Config {
 	readonly sources: readonly ConfigSource[];
 	readonly policy: Partial<Policy>;
 	readonly bundles: Partial<BundleSettings>;
+	readonly compaction: Partial<Pick<CompactRequest, 'below' | 'budget'>>;
 	/** Bytes. */
 	readonly attachmentMin?: number;
 	/** By name. */
@@ -45,6 +46,7 @@ const KEEP: Keys = {
 };
 const POLICY = { 'quiet-period': readDuration, 'unread-period': readDuration, never: readNames } satisfies Keys;
 const BUNDLE = { target: readSize, linger: readDuration, max: readSize } satisfies Keys;
+const COMPACT = { below: readShare, budget: readSize } satisfies Keys;
 const ROOT = {
 	archive: readText,
 	sources: readSources,
@@ -52,6 +54,7 @@ const ROOT = {
 	compress: readFlag,
 	policy: (value: unknown, at: At) => readTable(value, POLICY, at),
 	bundle: (value: unknown, at: At) => readTable(value, BUNDLE, at),
+	compact: (value: unknown, at: At) => readTable(value, COMPACT, at),
 	retention: (value: unknown, at: At) => readTable(value, KEEP, at),
 	targets: readTargets,
 } satisfies Keys;
@@ -70,6 +73,7 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 			...(policy.never === undefined ? {} : { never: policy.never }),
 		},
 		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
+		compaction: root.compact ?? {},
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 		targets: root.targets ?? new Map(),
 	};
@@ -115,6 +119,12 @@ function readCount(value: unknown, at: At): number {
 	if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
 		throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'an integer of 0 or more' });
 	}
+	return value;
+}
+
+function readShare(value: unknown, at: At): number {
+	if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+		throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: 'a number from 0 to 1' });
 	return value;
 }
 

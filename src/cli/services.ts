@@ -4,6 +4,8 @@ import type {
 	AttachmentListing,
 	BundleRow,
 	BundleSettings,
+	CompactRequest,
+	CompactResult,
 	ExtractedMessage,
 	ExtractedPart,
 	FolderRow,
@@ -50,6 +52,7 @@ import type { TargetSettings } from './target-settings.ts';
 export interface Services {
 	readonly files: Files;
 	readonly defaultBundles: BundleSettings;
+	readonly defaultCompaction: Pick<CompactRequest, 'below' | 'budget'>;
 	/** For a new archive, bytes. */
 	readonly defaultAttachmentMin: number;
 	openArchive(options: {
@@ -84,6 +87,7 @@ export interface Services {
 	): Promise<readonly ExtractedPart[]>;
 	restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>>;
 	verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>>;
+	compact(archive: Archive, request: CompactRequest, workers: Workers): Promise<Outcome<CompactResult>>;
 	reindex(archive: Archive, run: Run): Promise<Outcome<ReindexResult>>;
 	/** The file that makes a folder an archive. */
 	readonly headFile: string;

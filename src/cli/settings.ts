@@ -1,4 +1,4 @@
-import type { BundleSettings } from '../archive/index.ts';
+import type { BundleSettings, CompactRequest } from '../archive/index.ts';
 import { DEFAULT_POLICY, type Policy } from '../domain/index.ts';
 import type { ConfigSource } from './config-schema.ts';
 import type { Io } from './io.ts';
@@ -13,6 +13,8 @@ export interface Settings {
 	readonly policy: Policy;
 	/** Only what the config file says. */
 	readonly bundles: Partial<BundleSettings>;
+	/** Only what the config file says. */
+	readonly compaction: Partial<Pick<CompactRequest, 'below' | 'budget'>>;
 	/** Bytes; only where the config file says it. */
 	readonly attachmentMin?: number;
 	/** Targets of the config file by name. */
@@ -36,6 +38,7 @@ export async function resolveSettings(io: Io, options: { readonly archive?: stri
 		sources: config?.sources ?? [],
 		policy: { ...DEFAULT_POLICY, ...config?.policy },
 		bundles: config?.bundles ?? {},
+		compaction: config?.compaction ?? {},
 		...(config?.attachmentMin === undefined ? {} : { attachmentMin: config.attachmentMin }),
 		targets: config?.targets ?? new Map(),
 		configPath: config?.path ?? null,

@@ -66,6 +66,15 @@ export function countValue(option: string, range: { readonly least: number; read
 	};
 }
 
+/** A part of a whole: a decimal number from 0 to 1. */
+export function fractionValue(option: string): (text: string) => number {
+	return (text) => {
+		const value = /^(?:0|1|0?\.[0-9]{1,6}|[01]\.[0-9]{1,6})$/.test(text) ? Number(text) : Number.NaN;
+		if (value >= 0 && value <= 1) return value;
+		throw new MailsealError('usage', `Cannot use "${option} ${text}": it is not a number from 0 to 1, such as 0.5`);
+	};
+}
+
 /** `1/30`: one in thirty. */
 export function shareValue(option: string): (text: string) => number {
 	return (text) => {

@@ -24,6 +24,7 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 	return async () => ({
 		files: openFiles(),
 		defaultBundles: { target: 64 * 1024 ** 2, max: 96 * 1024 ** 2, linger: 30 * DAY, compress: true },
+		defaultCompaction: { below: 0.5, budget: 1024 ** 3 },
 		defaultAttachmentMin: 8 * 1024,
 		openArchive: () => archive,
 		openWorkers: () => ({ width: 1, run: unexpected, async close() {} }),
@@ -42,6 +43,7 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 		extractParts: unexpected,
 		restore: unexpected,
 		verify: unexpected,
+		compact: unexpected,
 		reindex: unexpected,
 		headFile: 'mailseal.json',
 		archiveIdAt: () => null,

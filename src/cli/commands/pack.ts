@@ -98,7 +98,8 @@ export async function run(call: Call): Promise<Answer> {
 	return { result, findings, lines: drawPack(result) };
 }
 
-function bundleSettings(call: Call, options: PackOptions): BundleSettings {
+/** Where bundles are cut: the options over the config file over the defaults. Throws `usage` or `config` for what makes no sense. */
+export function bundleSettings(call: Call, options: Pick<PackOptions, 'bundleTarget' | 'linger' | 'compress'>): BundleSettings {
 	const { defaultBundles } = call.services;
 	const given = call.settings.bundles;
 	const target = options.bundleTarget ?? given.target ?? defaultBundles.target;
