@@ -2,14 +2,25 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chooseBundles } from '../../src/archive/compact-plan.ts';
-import { reindex } from '../../src/archive/index.ts';
+import { compact, DEFAULT_COMPACTION, reindex } from '../../src/archive/index.ts';
 import { bundlePath } from '../../src/archive/layout.ts';
 import type { SealedLiveness } from '../../src/catalog/index.ts';
 import { type BundleRef, parseBundleId, SILENT, type Tenant } from '../../src/domain/index.ts';
-import { archiveAt, compactOnce, never, type PackSetup, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import {
+	archiveAt,
+	compactOnce,
+	inThisThread,
+	never,
+	type PackSetup,
+	packOnce,
+	restoreOnce,
+	temporaryFolder,
+	verifyOnce,
+} from '../support/archive.ts';
 import { fileBytes, mailWith } from '../support/attached-mail.ts';
 import { attachmentsIn, listedBundles, messagesIn, newestOf, wordsIn } from '../support/listed-bundles.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore, noisyMail } from '../support/mail-store.ts';
+import { syncOnce, thinArchive, verifyRemote } from '../support/target.ts';
 import { compareTreeStates, readTreeState } from '../support/tree-state.ts';
 
 const ANNA = 'anna@one.example/INBOX';
@@ -291,6 +302,12 @@ test('what the pack before could not store is told on by the snapshot of a compa
 	expect(newestOf(life.dir).skipped).toEqual(skipped);
 });
 
+/** The same in an archive that reads from its target what it dropped. */
+function compactThin(dir: string, bound: { readonly below: number; readonly dryRun?: boolean }): ReturnType<typeof compactOnce> {
+	const request = { ...DEFAULT_COMPACTION, bundles: BUNDLES, now: DAY_ZERO + 102 * DAY, dryRun: false, progress: SILENT, signal: never };
+	return compact(thinArchive(dir), { ...request, ...bound }, inThisThread());
+}
+
 /** Turns one byte of a bundle's file. */
 function damageMessage(dir: string, { kind, id }: BundleRef, at: number): void {
 	const path = bundlePath(dir, kind, id);
@@ -299,6 +316,42 @@ function damageMessage(dir: string, { kind, id }: BundleRef, at: number): void {
 	rmSync(path);
 	writeFileSync(path, bytes, { mode: 0o400 });
 }
+
+test('a sync after a compaction ships the new bundles alone, and a target gives back every snapshot', async () => {
+	const life = await afterDeletions();
+	const target = join(temporaryFolder(), 'target');
+	await syncOnce(life.dir, target);
+	const { result } = await life.compact(102, { below: 0.8 });
+	const { result: shipped, findings } = await syncOnce(life.dir, target);
+	expect(findings).toEqual([]);
+	expect(shipped).toMatchObject({ shipped: result.new, snapshots: 1, damaged: [] });
+	expect((await verifyRemote(target)).findings).toEqual([]);
+});
+
+test('bundles that lie at a target only are left, counted and told of, and what they have counts as kept', async () => {
+	const life = await afterDeletions();
+	const target = join(temporaryFolder(), 'target');
+	const { result: dropped } = await syncOnce(life.dir, target, { dropLocal: true });
+	expect(dropped.dropped?.bundles).toBeGreaterThan(2);
+	const { result: plan } = await compactThin(life.dir, { below: 0.8, dryRun: true });
+	const { result, findings } = await compactThin(life.dir, { below: 0.8 });
+	expect(plan.left).toBe(result.left);
+	expect(result).toMatchObject({ snapshot: null, superseded: 0 });
+	expect(result.left).toBeGreaterThan(1);
+	expect(findings).toMatchObject([{ code: 'bundles-offsite', severity: 'note' }]);
+});
+
+test('an interrupted compaction leaves the archive as it was', async () => {
+	const life = await afterDeletions();
+	const before = newestOf(life.dir);
+	const stop = new AbortController();
+	const hooks = { after: () => stop.abort() };
+	await expect(life.compact(102, { hooks, signal: stop.signal })).rejects.toThrow(/abort|interrupt/i);
+	expect(newestOf(life.dir)).toEqual(before);
+	expect((await verifyOnce(life.dir)).findings).toEqual([]);
+	expect((await life.compact(102)).result.superseded).toBeGreaterThan(0);
+	expect((await life.pack(103)).findings).toEqual([]);
+});
 
 test('an archive without a snapshot has nothing to compact', async () => {
 	const life = openLife();
