@@ -21,7 +21,10 @@ export async function recipeFindings(
 		readonly dir: string;
 		readonly workers: Workers;
 		readonly signal: AbortSignal;
-		/** True where some bundles lie at a target: a recipe that lacks attachments here is then left to a check of the target. */
+		/**
+		 * True where attachments may be missing without harm: they lie at a target, which a check of that looks at, or every bundle is whole, and
+		 * they were let go with the last message that needed them. Whether the newest state has all that it needs is told by its catalog.
+		 */
 		readonly lacksSome: boolean;
 	},
 ): Promise<Finding[]> {

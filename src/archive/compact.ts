@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/index.ts';
+import type { Catalog, SealedLiveness } from '../catalog/index.ts';
 import { type BundleId, type BundleRef, DEFAULT_POLICY, type Finding } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { openBundleWriter } from './bundle-writer.ts';
@@ -46,6 +46,14 @@ interface Context {
 	readonly started: number;
 }
 
+/** A compaction that goes on. */
+interface Running extends Context {
+	readonly findings: Finding[];
+	readonly isHere: (bundle: BundleId) => boolean;
+	unreadable: number;
+	readonly superseded: SealedLiveness[];
+}
+
 async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 	const { archive, catalog, request, workers } = context;
 	const { signal, progress } = request;
@@ -54,26 +62,15 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 	findings.push(...confirmed.findings);
 	catalog.pack.setMissing(confirmed.missing);
 	const isHere = (id: BundleId): boolean => sizeOf(bundlePath(archive.dir, 'sealed', id)) !== null;
-	let plan = planCompaction(catalog, { ...request, isHere });
-	let unreadable = 0;
-	while (!request.dryRun) {
-		progress.step('check', bytesToWrite(plan));
-		const found = await unreadableBundles(plan, { archive, catalog, progress, signal });
-		if (found.size === 0) break;
-		unreadable += found.size;
-		findings.push(...found.values());
-		// They stay, and what they have does not count: another bundle may have it whole.
-		catalog.pack.setMissing(new Set(found.keys()));
-		plan = planCompaction(catalog, { ...request, isHere });
-	}
-	findings.push(...leftNotes(plan));
-	const superseded = [...plan.messages, ...plan.attachments];
-	const left = plan.overBudget.length + plan.elsewhere.length + unreadable;
-	if (request.dryRun || superseded.length === 0) {
+	const run: Running = { ...context, findings, isHere, unreadable: 0, superseded: [] };
+	let plan = await nextPlan(run, request.budget);
+	if (request.dryRun || isEmpty(plan)) {
 		const { target } = request.bundles;
 		const parts = [plan.messages, plan.attachments].map((list) => list.reduce((total, one) => total + liveSize(one), 0));
 		const count = parts.reduce((total, bytes) => total + Math.ceil(bytes / target), 0);
-		return { findings, result: resultOf(context, { plan, left, snapshot: null, count, newBytes: bytesToWrite(plan) }) };
+		run.superseded.push(...plan.messages, ...plan.attachments);
+		findings.push(...leftNotes(plan));
+		return { findings, result: resultOf(run, { plan, snapshot: null, count, newBytes: bytesToWrite(plan) }) };
 	}
 
 	const proofs = openProofs(archive, workers);
@@ -86,16 +83,45 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 		signal,
 		onWritten: proofs.add,
 	});
-	progress.step('write', bytesToWrite(plan));
-	await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
+	// What a round says again may be the last that was alive in a bundle that stayed.
+	for (let budget = request.budget; !isEmpty(plan); plan = await nextPlan(run, budget)) {
+		progress.step('write', bytesToWrite(plan));
+		await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
+		budget -= bytesToWrite(plan);
+		const superseded = [...plan.messages, ...plan.attachments];
+		run.superseded.push(...superseded);
+		// What is alive may make the very same bundle again.
+		const written = new Set(writer.written.map(({ id }) => id));
+		const leaving = superseded.filter(({ bundle }) => !written.has(bundle));
+		const refs = leaving.map(({ bundle, size }): BundleRef => ({ id: bundle, kind: 'sealed', size }));
+		await dropBundles(refs, { archive, catalog, signal });
+	}
+	findings.push(...leftNotes(plan));
 	await proofs.all();
-	const written = new Set(writer.written.map(({ id }) => id));
-	const leaving = superseded.filter(({ bundle }) => !written.has(bundle));
-	const refs = leaving.map(({ bundle, size }): BundleRef => ({ id: bundle, kind: 'sealed', size }));
-	await dropBundles(refs, { archive, catalog, signal });
 	const snapshot = commitWith(context, findings);
 	const newBytes = writer.written.reduce((total, ref) => total + ref.size, 0);
-	return { findings, result: resultOf(context, { plan, left, snapshot, count: writer.written.length, newBytes }) };
+	return { findings, result: resultOf(run, { plan, snapshot, count: writer.written.length, newBytes }) };
+}
+
+/** What can be superseded with so much left of the budget; bundles that cannot be read stay, which is a finding. */
+async function nextPlan(run: Running, budget: number): Promise<CompactPlan> {
+	const { archive, catalog, request, isHere, findings } = run;
+	const { progress, signal, below } = request;
+	for (;;) {
+		const plan = planCompaction(catalog, { below, budget, isHere });
+		if (request.dryRun) return plan;
+		progress.step('check', bytesToWrite(plan));
+		const found = await unreadableBundles(plan, { archive, catalog, progress, signal });
+		if (found.size === 0) return plan;
+		run.unreadable += found.size;
+		findings.push(...found.values());
+		// They stay, and what they have does not count: another bundle may have it whole.
+		catalog.pack.setMissing(new Set(found.keys()));
+	}
+}
+
+function isEmpty({ messages, attachments }: CompactPlan): boolean {
+	return messages.length + attachments.length === 0;
 }
 
 /** The new snapshot goes on telling what the pack before could not read: a compaction reads no mail store. */
@@ -141,16 +167,15 @@ function bytesToWrite({ messages, attachments }: CompactPlan): number {
 }
 
 function resultOf(
-	{ request, started }: Context,
+	{ request, started, superseded, unreadable }: Running,
 	done: {
+		/** The last one, which tells what is left. */
 		readonly plan: CompactPlan;
-		readonly left: number;
 		readonly snapshot: CompactResult['snapshot'];
 		readonly count: number;
 		readonly newBytes: number;
 	},
 ): CompactResult {
-	const superseded = [...done.plan.messages, ...done.plan.attachments];
 	const supersededBytes = superseded.reduce((total, { size }) => total + size, 0);
 	return {
 		snapshot: done.snapshot,
@@ -159,7 +184,7 @@ function resultOf(
 		new: done.count,
 		newBytes: done.newBytes,
 		freedBytes: supersededBytes - done.newBytes,
-		left: done.left,
+		left: done.plan.overBudget.length + done.plan.elsewhere.length + unreadable,
 		bundles: superseded.map((one) => ({
 			id: one.bundle,
 			holds: one.kind,

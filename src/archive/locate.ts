@@ -24,5 +24,7 @@ export function locate(catalog: Catalog, id: MessageId): StoredAt {
 			if (!attachments.has(needed)) attachments.set(needed, catalog.pack.attachmentCopies(needed));
 		}
 	}
-	return { id, copies, attachments };
+	// A sealed copy may lack attachments that a compaction took while nothing placed the message.
+	const whole = copies.filter((copy) => attachmentIds(copy.attachments).every((needed) => (attachments.get(needed) ?? []).length > 0));
+	return { id, copies: whole.length > 0 ? whole : copies, attachments };
 }

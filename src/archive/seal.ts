@@ -142,7 +142,9 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 	function partsOfSealed({ message }: PlacedWord): readonly PartFacts[] | null {
 		if (builder.has(message)) return [];
 		if (!catalog.pack.isSealedFor(message, quiet.tenant)) return null;
-		return catalog.pack.copies(message).flatMap((copy) => (copy.sealed ? copy.attachments : []));
+		const isStored = ({ id }: PartFacts): boolean => id === undefined || catalog.pack.attachmentCopies(id).length > 0;
+		// A copy that lacks an attachment, which nothing needed when a compaction took it, is none to complete.
+		return catalog.pack.copies(message).flatMap((copy) => (copy.sealed && copy.attachments.every(isStored) ? copy.attachments : []));
 	}
 
 	const arrivals = ingestAll(

@@ -79,11 +79,11 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 		if (running.size >= workers.width) await Promise.race(running);
 	}
 	await Promise.all(running);
+	const isWhole = damaged.size === 0 && missing.size === 0;
 	if (request.mode === 'deep') {
 		const whole = turn.flatMap(({ id }) => material.get(id) ?? []);
-		findings.push(...(await recipeFindings(whole, { dir, workers, signal: request.signal, lacksSome: offsite.size > 0 })));
+		findings.push(...(await recipeFindings(whole, { dir, workers, signal: request.signal, lacksSome: offsite.size > 0 || isWhole })));
 	}
-	const isWhole = damaged.size === 0 && missing.size === 0;
 	for (const finding of await catalogFindings(archive, isWhole ? (snapshots.at(-1) ?? null) : null, request)) {
 		if (finding.code === SNAPSHOT_MISSING) missing.add(finding.subject);
 		// With bundles missing, that the catalog is damaged too is the least of it.

@@ -24,6 +24,15 @@ export interface AttachmentLiveness {
 /** Some placed message uses the attachment of copy `c`. The joins are crossed to keep their order: an attachment has few uses. */
 export const USED_ATTACHMENT = 'EXISTS (SELECT 1 FROM attachment_use u CROSS JOIN placement p WHERE u.atid = c.atid AND p.mid = u.mid)';
 
+/**
+ * Every attachment that a copy of a message needs lies in some bundle. A sealed copy may lack one: once nothing placed the message, a
+ * compaction took the attachment, and the message may come again.
+ */
+export function isComplete(copy: string): string {
+	return `NOT EXISTS (SELECT 1 FROM attachment_use u WHERE u.mid = ${copy}.mid AND u.bid = ${copy}.bid AND NOT EXISTS (
+		SELECT 1 FROM attachment_copy t CROSS JOIN bundle tb USING (bid) WHERE t.atid = u.atid AND tb.missing = 0))`;
+}
+
 /** A volatile copy `c` counts only while no sealed bundle and no later volatile one has the attachment, and some placement needs it. */
 export const LIVE_ATTACHMENT = `NOT EXISTS (SELECT 1 FROM attachment_copy o CROSS JOIN bundle ob USING (bid)
 	WHERE o.atid = c.atid AND ob.missing = 0 AND (ob.sealed = 1 OR o.bid > c.bid)) AND ${USED_ATTACHMENT}`;

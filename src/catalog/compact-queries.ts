@@ -9,7 +9,7 @@ import {
 	parseBundleId,
 	type Tenant,
 } from '../domain/index.ts';
-import type { AttachmentCopy } from './attachment-queries.ts';
+import { type AttachmentCopy, isComplete } from './attachment-queries.ts';
 import type { Database } from './database.ts';
 import type { Copy, Liveness } from './pack-queries.ts';
 import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
@@ -35,9 +35,8 @@ export interface CarriedMessage {
  * Which of two bundles keeps what both have: one that stays before one that leaves, then the earlier one. So of bundles that leave
  * together exactly one hands on each message, and nothing is handed on that stays anyway.
  */
-function goesBefore(first: string, second: string): string {
-	const rank = (bundle: string): string => `EXISTS (SELECT 1 FROM temp.leaving l WHERE l.bid = ${bundle}.bid), ${bundle}.position`;
-	return `(${rank(first)}) < (${rank(second)})`;
+function rank(bundle: string): string {
+	return `EXISTS (SELECT 1 FROM temp.leaving l WHERE l.bid = ${bundle}.bid), ${bundle}.position`;
 }
 
 /** Some placement of the bundle's tenant has the message of a copy. */
@@ -48,17 +47,20 @@ function isPlacedBy(bundle: string): string {
 
 const OTHER_COPY = 'SELECT 1 FROM copy o CROSS JOIN bundle ob USING (bid) WHERE o.mid = c.mid AND o.bid <> c.bid AND ob.missing = 0';
 
+/** The same for copies of messages: one that has all its attachments before one that lacks some. */
+const COPY_GOES_BEFORE = `(NOT ${isComplete('o')}, ${rank('ob')}) < (NOT ${isComplete('c')}, ${rank('b')})`;
+
 /** A tenant's mail needs a sealed bundle of the tenant; that of the others needs any bundle. Of a copy `c` in bundle `b`. */
 const LIVE_MESSAGE = `CASE WHEN ${isPlacedBy('b')}
-	THEN NOT EXISTS (${OTHER_COPY} AND ob.sealed = 1 AND ob.tenant = b.tenant AND ${goesBefore('ob', 'b')})
+	THEN NOT EXISTS (${OTHER_COPY} AND ob.sealed = 1 AND ob.tenant = b.tenant AND ${COPY_GOES_BEFORE})
 	ELSE EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-		AND NOT EXISTS (${OTHER_COPY} AND (ob.sealed = 0 OR ${isPlacedBy('ob')} OR ${goesBefore('ob', 'b')})) END`;
+		AND NOT EXISTS (${OTHER_COPY} AND ((ob.sealed = 0 AND (${isComplete('o')} OR NOT ${isComplete('c')})) OR ${isPlacedBy('ob')} OR ${COPY_GOES_BEFORE})) END`;
 
 /** A copy that leaves and is not handed on needs nothing any more. */
 const LIVE_ATTACHMENT = `EXISTS (SELECT 1 FROM attachment_use u WHERE u.atid = c.atid AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = u.mid)
 		AND NOT EXISTS (SELECT 1 FROM temp.dying d WHERE d.mid = u.mid AND d.bid = u.bid))
 	AND NOT EXISTS (SELECT 1 FROM attachment_copy o CROSS JOIN bundle ob USING (bid)
-		WHERE o.atid = c.atid AND o.bid <> c.bid AND ob.sealed = 1 AND ob.missing = 0 AND ${goesBefore('ob', 'b')})`;
+		WHERE o.atid = c.atid AND o.bid <> c.bid AND ob.sealed = 1 AND ob.missing = 0 AND (${rank('ob')}) < (${rank('b')}))`;
 
 const LISTED = 'b.sealed = 1 AND b.position IS NOT NULL AND b.missing = 0';
 

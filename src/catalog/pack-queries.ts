@@ -13,7 +13,7 @@ import {
 	type Tenant,
 	type Word,
 } from '../domain/index.ts';
-import { type AttachmentCopy, attachmentQueries } from './attachment-queries.ts';
+import { type AttachmentCopy, attachmentQueries, isComplete } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
 import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
@@ -69,9 +69,9 @@ export interface Liveness {
 
 const PLACED_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING (fid) JOIN account a USING (aid)';
 
-/** A volatile copy counts only while no sealed bundle and no later volatile one has the message, and some placement needs it. */
+/** A volatile copy counts only while no sealed bundle and no later volatile one has all of the message, and some placement needs it. */
 const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid))`;
+	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid) AND ${isComplete('o')})`;
 
 /** What a pack asks of the catalog. */
 export function packQueries(database: Database) {
@@ -81,7 +81,8 @@ export function packQueries(database: Database) {
 		 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) LEFT JOIN copy_parts s USING (mid, bid) WHERE m.id = ? ORDER BY b.missing, b.sealed DESC, c.bid DESC`,
 	);
 	const hasTenantCopy = database.prepare(
-		'SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid) WHERE m.id = ? AND b.sealed = 1 AND b.missing = 0 AND b.tenant = ? LIMIT 1',
+		`SELECT 1 FROM message m JOIN copy c USING (mid) JOIN bundle b USING (bid)
+		 WHERE m.id = ? AND b.sealed = 1 AND b.missing = 0 AND b.tenant = ? AND ${isComplete('c')} LIMIT 1`,
 	);
 	const placedIn = database.prepare(`SELECT 1 FROM ${PLACED_JOIN} WHERE m.id = ? AND a.name = ? LIMIT 1`);
 	const wordMissing = database.prepare(
@@ -215,6 +216,7 @@ export function packQueries(database: Database) {
 			}));
 		},
 
+		/** True where a sealed bundle of the tenant has the message, and some bundle each attachment of that copy. */
 		isSealedFor(id: MessageId, tenant: Tenant): boolean {
 			return hasTenantCopy.row(hashColumn(id), tenant) !== undefined;
 		},

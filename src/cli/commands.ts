@@ -24,5 +24,10 @@ export const COMMANDS: readonly Entry[] = [
 	{ name: 'prune', summary: 'remove old snapshots, and bundles that only they need', load: () => import('./commands/prune.ts') },
 	{ name: 'sync', summary: 'ship to a target what it lacks, and confirm the rest', load: () => import('./commands/sync.ts') },
 	{ name: 'repair', summary: 'fetch what is damaged or missing from a target', load: () => import('./commands/repair.ts') },
+	{
+		name: 'compact',
+		summary: 'seal again what is alive of sealed bundles that are mostly dead',
+		load: () => import('./commands/compact.ts'),
+	},
 	{ name: 'reindex', summary: 'rebuild the catalog from the bundles', load: () => import('./commands/reindex.ts') },
 ];

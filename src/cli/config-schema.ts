@@ -1,4 +1,4 @@
-import type { BundleSettings } from '../archive/index.ts';
+import type { BundleSettings, CompactRequest } from '../archive/index.ts';
 import {
 	type AccountName,
 	ATTACHMENTS_WHEN,
@@ -29,6 +29,7 @@ export interface Config {
 	readonly policy: Partial<Policy>;
 	readonly bundles: Partial<BundleSettings>;
 	readonly retention: Partial<Retention>;
+	readonly compaction: Partial<Pick<CompactRequest, 'below' | 'budget'>>;
 	/** Bytes. */
 	readonly attachmentMin?: number;
 	/** By name. */
@@ -66,6 +67,7 @@ const BUNDLE = {
 	'fold-below': readFraction,
 	'most-volatile': readMostVolatile,
 } satisfies Keys;
+const COMPACT = { below: readFraction, budget: readSize } satisfies Keys;
 const ROOT = {
 	archive: readText,
 	sources: readSources,
@@ -73,6 +75,7 @@ const ROOT = {
 	compress: readFlag,
 	policy: (value: unknown, at: At) => readTable(value, POLICY, at),
 	bundle: (value: unknown, at: At) => readTable(value, BUNDLE, at),
+	compact: (value: unknown, at: At) => readTable(value, COMPACT, at),
 	retention: (value: unknown, at: At) => readTable(value, KEEP, at),
 	targets: readTargets,
 } satisfies Keys;
@@ -91,6 +94,7 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 			...(root.compress === undefined ? {} : { compress: root.compress }),
 		},
 		retention: Object.fromEntries(Object.entries(root.retention ?? {}).map(([key, count]) => [key.replace('keep-', ''), count])),
+		compaction: root.compact ?? {},
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 		targets: root.targets ?? new Map(),
 	};

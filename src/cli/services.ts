@@ -4,6 +4,8 @@ import type {
 	AttachmentListing,
 	BundleRow,
 	BundleSettings,
+	CompactRequest,
+	CompactResult,
 	DiffRequest,
 	DiffResult,
 	Extractor,
@@ -54,6 +56,7 @@ import type { TargetSettings } from './target-settings.ts';
 export interface Services {
 	readonly files: Files;
 	readonly defaultBundles: BundleSettings;
+	readonly defaultCompaction: Pick<CompactRequest, 'below' | 'budget'>;
 	/** For a new archive, bytes. */
 	readonly defaultAttachmentMin: number;
 	openArchive(options: {
@@ -81,6 +84,7 @@ export interface Services {
 	openExtractor(archive: Archive, request: MomentRequest): Promise<Extractor>;
 	restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>>;
 	verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>>;
+	compact(archive: Archive, request: CompactRequest, workers: Workers): Promise<Outcome<CompactResult>>;
 	reindex(archive: Archive, run: Run): Promise<Outcome<ReindexResult>>;
 	/** The file that makes a folder an archive. */
 	readonly headFile: string;

@@ -1,4 +1,4 @@
-import type { BundleSettings } from '../archive/index.ts';
+import type { BundleSettings, CompactRequest } from '../archive/index.ts';
 import { DEFAULT_POLICY, type Policy, type Retention } from '../domain/index.ts';
 import type { ConfigSource } from './config-schema.ts';
 import type { Io } from './io.ts';
@@ -14,6 +14,8 @@ export interface Settings {
 	/** Only what the config file says. */
 	readonly bundles: Partial<BundleSettings>;
 	readonly retention: Partial<Retention>;
+	/** Only what the config file says. */
+	readonly compaction: Partial<Pick<CompactRequest, 'below' | 'budget'>>;
 	/** Bytes; only where the config file says it. */
 	readonly attachmentMin?: number;
 	/** Targets of the config file by name. */
@@ -38,6 +40,7 @@ export async function resolveSettings(io: Io, options: { readonly archive?: stri
 		policy: { ...DEFAULT_POLICY, ...config?.policy },
 		bundles: config?.bundles ?? {},
 		retention: config?.retention ?? {},
+		compaction: config?.compaction ?? {},
 		...(config?.attachmentMin === undefined ? {} : { attachmentMin: config.attachmentMin }),
 		targets: config?.targets ?? new Map(),
 		configPath: config?.path ?? null,

@@ -2,13 +2,13 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildCatalog } from '../../src/archive/current-catalog.ts';
-import { type Outcome, type PackResult, reindex } from '../../src/archive/index.ts';
+import { type CompactResult, type Outcome, type PackResult, reindex } from '../../src/archive/index.ts';
 import { bundlePath, snapshotPath } from '../../src/archive/layout.ts';
 import { newestSnapshot, snapshotNames } from '../../src/archive/snapshots.ts';
 import { type Catalog, openCatalog } from '../../src/catalog/index.ts';
 import { type AttachmentId, type BundleId, MailsealError, type MessageLine, SILENT } from '../../src/domain/index.ts';
 import type { FileHooks } from '../../src/platform/index.ts';
-import { archiveAt, never, packOnce, restoreOnce, verifyOnce } from '../support/archive.ts';
+import { archiveAt, compactOnce, never, packOnce, restoreOnce, verifyOnce } from '../support/archive.ts';
 import { fastFolder } from '../support/eventful-night.ts';
 import { attachmentsIn, type ListedBundle, listedBundles, messagesIn, newestOf } from '../support/listed-bundles.ts';
 import { DAY, DAY_ZERO } from '../support/mail-store.ts';
@@ -19,6 +19,7 @@ import { compareTreeStates, type FolderState, readTreeState } from '../support/t
 /** Lives that are tried, each of its own seed from 1 on. */
 const LIVES = Number(process.env.RANDOM_NIGHTS ?? propertyRuns(12).numRuns);
 const CATALOG = 'catalog.sqlite';
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 /** Bytes. */
 const ATTACHMENT_MIN = 100;
 
@@ -30,14 +31,17 @@ interface Course {
 	readonly life: RandomLife;
 	readonly diary: string[];
 	readonly pack: (hooks?: FileHooks) => Promise<Outcome<PackResult>>;
+	readonly compact: (bound: { readonly below: number; readonly budget: number }, hooks?: FileHooks) => Promise<Outcome<CompactResult>>;
 	/** The clock, milliseconds since 1970. */
 	now: number;
 	/** The tree of each snapshot that is there, oldest first. */
 	readonly trees: Map<string, Map<string, FolderState>>;
 	/** The catalog of each night, oldest first. */
-	readonly catalogs: Buffer[];
+	readonly catalogs: { readonly bytes: Buffer; readonly snapshots: readonly string[] }[];
 	/** Bundles sealed while another was not there: what that one has may have been sealed again. */
 	readonly sealedWhileAway: Set<BundleId>;
+	/** Attachments that a compaction took out of the state while nothing placed needed them. */
+	readonly letGo: Set<AttachmentId>;
 }
 
 function openCourse(seed: number): Course {
@@ -50,13 +54,14 @@ function openCourse(seed: number): Course {
 	const bundles = { target, max: target * dice.pick([1.1, 1.5, 3]), linger: dice.pick([0, 1, 3, 10]) * DAY, compress: dice.happens(70) };
 	const policy = { quietPeriod: dice.pick([1, 3, 6, 120]) * DAY, unreadPeriod: dice.pick([2, 8, 120]) * DAY, never: ['Trash'] };
 	const course: Course = {
-		...{ dice, place, dir, life, diary, now: DAY_ZERO, trees: new Map(), catalogs: [], sealedWhileAway: new Set() },
+		...{ dice, place, dir, life, diary, now: DAY_ZERO, trees: new Map(), catalogs: [], sealedWhileAway: new Set(), letGo: new Set() },
 		pack: (hooks = {}) =>
 			packOnce(dir, life.store.spec, {
 				...{ bundles, policy, hooks, now: course.now, rescan: dice.happens(5) },
 				allowMassRemoval: true,
 				attachmentMin: ATTACHMENT_MIN,
 			}),
+		compact: (bound, hooks = {}) => compactOnce(dir, { ...bound, bundles, hooks, now: course.now }),
 	};
 	return course;
 }
@@ -73,7 +78,8 @@ const MISHAPS: Readonly<Record<string, (course: Course) => Promise<unknown>>> = 
 		if (newest === undefined || names.length < 2) return;
 		rmSync(snapshotPath(dir, newest));
 		trees.delete(newest);
-		catalogs.pop();
+		// Those that know of it would tell that it is lost.
+		while (catalogs.at(-1)?.snapshots.includes(newest)) catalogs.pop();
 		await reindexNow(dir);
 	},
 	async 'other sizes of files are stored apart, so that a message comes in more than one form'({ dir, dice }) {
@@ -87,10 +93,10 @@ function reindexNow(dir: string): Promise<unknown> {
 	return reindex(archiveAt(dir), { progress: SILENT, signal: never });
 }
 
-function putBack({ dir }: Course, catalog: Buffer | undefined): void {
+function putBack({ dir }: Course, catalog: Course['catalogs'][number] | undefined): void {
 	if (catalog === undefined) return;
 	for (const suffix of ['', '-wal', '-shm']) rmSync(join(dir, CATALOG + suffix), { force: true });
-	writeFileSync(join(dir, CATALOG), catalog);
+	writeFileSync(join(dir, CATALOG), catalog.bytes);
 }
 
 async function meetMishap(course: Course): Promise<void> {
@@ -225,12 +231,52 @@ async function spendNight(course: Course, night: number): Promise<void> {
 		...lostMessages(listed, [...messagesOf(tree).values()]),
 		...flawsOfSealed(
 			listed.filter(({ ref }) => ref.kind === 'sealed'),
-			course.sealedWhileAway,
+			{ whileAway: course.sealedWhileAway, placed: new Set(messagesOf(tree).values()), letGo: course.letGo },
 		),
 		...(await flawsOfCatalog(dir)),
 	];
 	expect(flaws).toEqual([]);
-	course.catalogs.push(readFileSync(join(dir, CATALOG)));
+	course.catalogs.push({ bytes: readFileSync(join(dir, CATALOG)), snapshots: snapshotNames(dir) });
+	if (dice.happens(40)) await compactWell(course);
+}
+
+/** Compacts, perhaps after a try that breaks off, and looks at the same things as after a pack. */
+async function compactWell(course: Course): Promise<void> {
+	const { dice, diary, dir, trees } = course;
+	const tree = [...trees.values()].at(-1) ?? new Map();
+	const before = new Set(snapshotNames(dir));
+	const listedBefore = await listedBundles(dir);
+	const bound = { below: dice.pick([0, 0.3, 0.5, 0.9, 1]), budget: dice.pick([0, 4000, UNBOUNDED, UNBOUNDED]) };
+	if (dice.happens(30)) {
+		const last = dice.below(20);
+		let seen = 0;
+		const code = await codeOf(course.compact(bound, { after: () => breakIf(seen++ === last) }));
+		diary.push(`a compaction ${code === null ? 'goes through' : `breaks off after operation ${last}`}`);
+		expect([null, 'io']).toContain(code);
+		course.now += 2000;
+	}
+	const { result, findings } = await course.compact(bound);
+	diary.push(`a compaction: ${result.superseded} bundles superseded by ${result.new}, ${result.left} left`);
+	expect(findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
+	if (bound.budget === UNBOUNDED) {
+		expect(result.left).toBe(0);
+		expect((await course.compact(bound)).result, 'a second compaction right after the first').toMatchObject({
+			superseded: 0,
+			snapshot: null,
+		});
+	}
+	for (const name of snapshotNames(dir)) if (!before.has(name)) trees.set(name, tree);
+	const listed = await listedBundles(dir);
+	const stored = new Set(listed.flatMap(({ lines }) => attachmentsIn(lines)).map(({ id }) => id));
+	for (const { id } of listedBefore.flatMap(({ lines }) => attachmentsIn(lines))) if (!stored.has(id)) course.letGo.add(id);
+	const flaws = [
+		...(await verifyOnce(dir)).findings.map(({ code, text }) => `verify: ${code}: ${text}`),
+		...(await flawsOfRestore(course)),
+		...lostMessages(listed, [...messagesOf(tree).values()]),
+		...(await flawsOfCatalog(dir)),
+	];
+	expect(flaws).toEqual([]);
+	course.catalogs.push({ bytes: readFileSync(join(dir, CATALOG)), snapshots: snapshotNames(dir) });
 }
 
 /** What differs between the tree of a snapshot, the newest where none is named, and what it restores to. */
@@ -250,8 +296,15 @@ function lostMessages(listed: readonly ListedBundle[], ids: readonly string[]): 
 	return ids.filter((id) => !complete.has(id)).map((id) => `no bundles have message ${id} with all its attachments`);
 }
 
-/** Whether each attachment is sealed once, and sealed for each sealed message that needs it. */
-function flawsOfSealed(sealed: readonly ListedBundle[], whileAway: ReadonlySet<BundleId>): string[] {
+/** Whether each attachment is sealed once, and sealed for each sealed message that needs it and is placed. */
+function flawsOfSealed(
+	sealed: readonly ListedBundle[],
+	{
+		whileAway,
+		placed,
+		letGo,
+	}: { readonly whileAway: ReadonlySet<BundleId>; readonly placed: ReadonlySet<string>; readonly letGo: ReadonlySet<AttachmentId> },
+): string[] {
 	const flaws: string[] = [];
 	const sealedIn = new Map<AttachmentId, BundleId>();
 	for (const { ref, lines } of sealed) {
@@ -262,8 +315,8 @@ function flawsOfSealed(sealed: readonly ListedBundle[], whileAway: ReadonlySet<B
 		}
 	}
 	for (const { ref, lines } of sealed) {
-		for (const id of messagesIn(lines).flatMap(needs))
-			if (!sealedIn.has(id)) flaws.push(`sealed bundle ${ref.id} needs ${id}, which is not sealed`);
+		for (const id of messagesIn(lines).flatMap((line) => (placed.has(line.id) ? needs(line) : [])))
+			if (!sealedIn.has(id) && !letGo.has(id)) flaws.push(`sealed bundle ${ref.id} needs ${id}, which is not sealed`);
 	}
 	return flaws;
 }

@@ -9,6 +9,8 @@ export interface KillOrder {
 	readonly bundles: Partial<BundleSettings>;
 	/** The number of the last operation, counted from 0; -1 dies before the first. */
 	readonly killAt: number;
+	/** Compacts with this bound, in place of packing. */
+	readonly compactBelow?: number;
 }
 
 /** What prune-until-killed.ts is told. */

@@ -21,6 +21,8 @@ import {
 	sizeValue,
 } from '../values.ts';
 
+type BundleOptions = Pick<PackOptions, 'bundleTarget' | 'compress' | 'foldBelow' | 'linger' | 'mostVolatile' | 'sealAttachments'>;
+
 interface PackOptions {
 	readonly account?: AccountName;
 	readonly quietPeriod?: number;
@@ -132,7 +134,8 @@ export async function run(call: Call): Promise<Answer> {
 	return { result, findings, lines: drawPack(result) };
 }
 
-function bundleSettings(call: Call, options: PackOptions): BundleSettings {
+/** Where bundles are cut: the options over the config file over the defaults. Throws `usage` or `config` for what makes no sense. */
+export function bundleSettings(call: Call, options: BundleOptions): BundleSettings {
 	const { defaultBundles } = call.services;
 	const given = call.settings.bundles;
 	const target = options.bundleTarget ?? given.target ?? defaultBundles.target;
