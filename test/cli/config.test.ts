@@ -39,6 +39,9 @@ describe('readConfig()', () => {
 			target = "32MiB"
 			linger = "7d"
 			max = 67108864
+			[compact]
+			below = 0.4
+			budget = "2GiB"
 			[retention]
 			keep-last = 7
 			keep-daily = 14
@@ -63,6 +66,7 @@ describe('readConfig()', () => {
 			sources: [{ spec: 'maildir:/var/vmail/{domain}/{user}/Maildir' }, { spec: '/home/alice/Maildir', account: 'alice@example.org' }],
 			policy: { quietPeriod: 14 * DAY, unreadPeriod: 365 * DAY, never: ['Trash', 'Spam'] },
 			bundles: { target: 32 * 1024 ** 2, linger: 7 * DAY, max: 64 * 1024 ** 2, compress: false },
+			compaction: { below: 0.4, budget: 2 * 1024 ** 3 },
 			attachmentMin: 16 * 1024,
 			targets: new Map([
 				['offsite', { url: 'sftp://backup@example.org/mail' }],
@@ -84,7 +88,14 @@ describe('readConfig()', () => {
 	});
 
 	it('takes an empty file for one that says nothing', () => {
-		expect(read('')).toEqual({ path: '/etc/mailseal/mailseal.toml', sources: [], policy: {}, bundles: {}, targets: new Map() });
+		expect(read('')).toEqual({
+			path: '/etc/mailseal/mailseal.toml',
+			sources: [],
+			policy: {},
+			bundles: {},
+			compaction: {},
+			targets: new Map(),
+		});
 	});
 
 	it('takes sources as an array of tables', () => {
@@ -144,6 +155,7 @@ describe('readConfig()', () => {
 		['[bundle]\ntarget = "big"', 'it is "big" (a size such as "64MiB"'],
 		['[bundle]\ntarget = -1', 'it is -1 (an integer of 0 or more)'],
 		['[bundle]\ntarget = 1.5', 'it is 1.5 (an integer of 0 or more)'],
+		['[compact]\nbelow = 2', 'it is 2 (a number from 0 to 1)'],
 		['[retention]\nkeep-last = "7"', 'it is "7" (an integer of 0 or more)'],
 		['[targets]\noffsite = 1', 'it is 1 (a target such as'],
 		['[targets.x]\nurl = "/a"\ntransfers = 0', 'it is 0 (an integer from 1 to 64)'],
