@@ -39,6 +39,9 @@ describe('readConfig()', () => {
 			target = "32MiB"
 			linger = "7d"
 			max = 67108864
+			[compact]
+			below = 0.4
+			budget = "2GiB"
 			[retention]
 			keep-last = 7
 			keep-hourly = 48
@@ -65,6 +68,7 @@ describe('readConfig()', () => {
 			policy: { quietPeriod: 14 * DAY, unreadPeriod: 365 * DAY, never: ['Trash', 'Spam'] },
 			bundles: { target: 32 * 1024 ** 2, linger: 7 * DAY, max: 64 * 1024 ** 2, compress: false },
 			retention: { last: 7, hourly: 48, daily: 14, weekly: 8, monthly: 24, yearly: 0 },
+			compaction: { below: 0.4, budget: 2 * 1024 ** 3 },
 			attachmentMin: 16 * 1024,
 			targets: new Map([
 				['offsite', { url: 'sftp://backup@example.org/mail' }],
@@ -92,6 +96,7 @@ describe('readConfig()', () => {
 			policy: {},
 			bundles: {},
 			retention: {},
+			compaction: {},
 			targets: new Map(),
 		});
 	});
@@ -153,6 +158,7 @@ describe('readConfig()', () => {
 		['[bundle]\ntarget = "big"', 'it is "big" (a size such as "64MiB"'],
 		['[bundle]\ntarget = -1', 'it is -1 (an integer of 0 or more)'],
 		['[bundle]\ntarget = 1.5', 'it is 1.5 (an integer of 0 or more)'],
+		['[compact]\nbelow = 2', 'it is 2 (a number from 0 to 1)'],
 		['[retention]\nkeep-last = "7"', 'it is "7" (an integer of 0 or more)'],
 		['[targets]\noffsite = 1', 'it is 1 (a target such as'],
 		['[targets.x]\nurl = "/a"\ntransfers = 0', 'it is 0 (an integer from 1 to 64)'],

@@ -72,6 +72,7 @@ const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])
 	['extract', ['-o', join(scratch, 'out'), '<4.1@example.org>']],
 	['restore', ['--to', join(scratch, 'back')]],
 	['verify', []],
+	['compact', []],
 	['reindex', []],
 	['repair', ['--from', TARGET]],
 	['prune', ['--keep-last', '1', '--now', '2099-01-04']],
