@@ -3,13 +3,27 @@ import { MailsealError, parseMoment, type SnapshotName } from '../domain/index.t
 import { buildCatalog, currentCatalog, openUnlessLost } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
 import type { Run } from './requests.ts';
-import { readSnapshot, snapshotNames } from './snapshots.ts';
+import { prunedNames, type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** The snapshot that a moment means: itself, or the last one taken at or before it. */
 export function resolveMoment(archive: Archive, at: string, now: number): SnapshotName {
 	const names = snapshotNames(archive.dir);
 	if (names.length === 0) throw noSnapshot(archive);
-	return chooseSnapshot(names, { at, now, place: `"${archive.dir}"` });
+	try {
+		return chooseSnapshot(names, { at, now, place: `"${archive.dir}"` });
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'not-found') throw prunedError(archive, at) ?? error;
+		throw error;
+	}
+}
+
+/** For a snapshot that was there and was pruned; null for any other moment. */
+function prunedError(archive: Archive, at: string): MailsealError | null {
+	const name = at.trim() as SnapshotName;
+	if (!prunedNames(archive.dir).has(name)) return null;
+	return new MailsealError('not-found', `Cannot read snapshot ${name}: it was pruned`, {
+		hint: 'see "mailseal ls snapshots" for those that were kept',
+	});
 }
 
 /** Which of `names` (oldest first, not empty) a moment means; throws `not-found` where none. `place`: whose snapshots they are, for the text. */
@@ -70,9 +84,19 @@ export async function catalogAt(
 	return buildCatalog(archive, {
 		...run,
 		place: { kind: 'memory' },
-		newest: readSnapshot(archive.dir, name),
+		newest: readChosen(archive, name),
 		onFinding({ text, hint }) {
 			throw new MailsealError('archive-damaged', text, hint === undefined ? {} : { hint });
 		},
 	});
+}
+
+/** A prune may take it between the choice and now. */
+function readChosen(archive: Archive, name: SnapshotName): ReadSnapshot {
+	try {
+		return readSnapshot(archive.dir, name);
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'not-found') throw prunedError(archive, name) ?? error;
+		throw error;
+	}
 }

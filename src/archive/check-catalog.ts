@@ -3,15 +3,13 @@ import { join } from 'node:path';
 import { type Catalog, catalogDamage, openCatalog } from '../catalog/index.ts';
 import { type Finding, MailsealError } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
+import { SNAPSHOT_MISSING } from './chain.ts';
 import { buildCatalog } from './current-catalog.ts';
 import { CATALOG_FILE } from './layout.ts';
 import { lostSnapshots } from './lost-snapshots.ts';
 import type { Archive } from './open-archive.ts';
 import type { VerifyRequest } from './requests.ts';
 import type { ReadSnapshot } from './snapshots.ts';
-
-/** Code of a finding about a snapshot that was there and is gone. */
-export const SNAPSHOT_MISSING = 'snapshot-missing';
 
 const HINT = 'run "mailseal reindex": the catalog can always be rebuilt from the bundles';
 

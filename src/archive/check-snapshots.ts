@@ -1,44 +1,36 @@
-import { type Finding, MailsealError, type SnapshotName } from '../domain/index.ts';
-import { SNAPSHOT_MISSING } from './check-catalog.ts';
-import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
+import type { Finding } from '../domain/index.ts';
+import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
+import type { ReadSnapshot } from './snapshots.ts';
 
-/** Reads every snapshot and follows the chain of parents; gives those that can be read, oldest first. */
-export function checkSnapshots(dir: string, report: { findings: Finding[]; damaged: Set<string>; missing: Set<string> }): ReadSnapshot[] {
-	const read: ReadSnapshot[] = [];
-	const hashes = new Map<SnapshotName, string>();
-	const unreadable = new Set<SnapshotName>();
-	for (const name of snapshotNames(dir)) {
-		try {
-			const one = readSnapshot(dir, name);
-			read.push(one);
-			hashes.set(name, one.sha256);
-		} catch (error) {
-			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
-			unreadable.add(name);
-			report.damaged.add(name);
-			report.findings.push({
-				code: 'snapshot-damaged',
-				severity: 'error',
-				subject: name,
-				text: error.message,
-				hint: error.hint ?? 'put the file back from a copy of the archive',
-			});
-		}
-	}
-	for (const { name, snapshot } of read) {
-		const { parent } = snapshot;
-		if (parent === null || unreadable.has(parent.name) || hashes.get(parent.name) === parent.sha256) continue;
-		const gone = !hashes.has(parent.name);
-		(gone ? report.missing : report.damaged).add(parent.name);
+/** Reads every snapshot and holds it against what the newest says of it; gives those that can be read and were not pruned, oldest first. */
+export function checkSnapshots(
+	dir: string,
+	report: { findings: Finding[]; damaged: Set<string>; missing: Set<string> },
+): readonly ReadSnapshot[] {
+	const { snapshots, unreadable, leftovers, faults } = readChain(dir);
+	for (const [name, error] of unreadable) {
+		report.damaged.add(name);
 		report.findings.push({
-			code: gone ? SNAPSHOT_MISSING : 'snapshot-chain',
+			code: 'snapshot-damaged',
 			severity: 'error',
-			subject: parent.name,
-			text: gone
-				? `Snapshot ${name} follows ${parent.name}, which is missing`
-				: `Snapshot ${parent.name} is not the one that ${name} followed`,
-			hint: 'put the file back from a copy of the archive',
+			subject: name,
+			text: error.message,
+			hint: error.hint ?? 'put the file back from a copy of the archive',
 		});
 	}
-	return read;
+	for (const fault of faults) {
+		if (fault.code === SNAPSHOT_MISSING) report.missing.add(fault.subject);
+		else if (fault.code === SNAPSHOT_CHAIN || fault.code === 'snapshot-unknown') report.damaged.add(fault.subject);
+		report.findings.push(fault);
+	}
+	for (const name of leftovers) {
+		report.findings.push({
+			code: 'prune-unfinished',
+			severity: 'note',
+			subject: name,
+			text: `Snapshot ${name} was pruned and is still there`,
+			hint: 'the next pack or prune removes it',
+		});
+	}
+	return snapshots;
 }

@@ -5,6 +5,7 @@ export { type Offsite, offsiteOfRecords, type Reach } from './offsite.ts';
 export { type Archive, ATTACHMENT_MIN, archiveIdAt, type OpenArchiveOptions, openArchive } from './open-archive.ts';
 export { pack } from './pack.ts';
 export { plan } from './plan.ts';
+export { prune } from './prune.ts';
 export { reindex } from './reindex.ts';
 export {
 	type BundleSettings,
@@ -12,6 +13,7 @@ export {
 	type ListRequest,
 	type PackRequest,
 	type PlanRequest,
+	type PruneRequest,
 	type RestoreRequest,
 	type Run,
 	type SearchRequest,
@@ -33,6 +35,7 @@ export type {
 	PackResult,
 	PlanResult,
 	PlanRow,
+	PruneResult,
 	ReindexResult,
 	RestoreResult,
 	SnapshotRow,

@@ -2,8 +2,9 @@ import type { Catalog } from '../catalog/index.ts';
 import type { BundleRef, Finding } from '../domain/index.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-writer.ts';
 import { commitSnapshot } from './commit.ts';
-import { confirmBundles, removeLeftovers } from './confirm.ts';
+import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
+import { removeLeftovers } from './leftovers.ts';
 import type { Archive } from './open-archive.ts';
 import { openProofs } from './prove-bundles.ts';
 import { rehearse } from './rehearse.ts';
@@ -78,7 +79,13 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
 	const apart = catalog.attachmentTotals();
-	const { name, snapshot } = commitSnapshot(archive, { catalog, now: request.now, findings, signal: request.signal });
+	const { name, snapshot } = commitSnapshot(archive, {
+		catalog,
+		now: request.now,
+		findings,
+		tags: [...new Set(request.tags)].sort(),
+		signal: request.signal,
+	});
 
 	const { bundles, counts } = snapshot;
 	const after = new Set(bundles.map((ref) => ref.id));

@@ -1,4 +1,4 @@
-import type { AccountName, FolderName, Policy, Progress } from '../domain/index.ts';
+import type { AccountName, FolderName, Policy, Progress, Retention } from '../domain/index.ts';
 import type { MailSource } from '../sources/index.ts';
 import type { VerifyMode } from './results.ts';
 
@@ -35,6 +35,15 @@ export interface PackRequest extends Run {
 	/** Lists every folder, however unchanged it looks, and reads every message again. */
 	readonly rescan: boolean;
 	readonly allowMassRemoval: boolean;
+	/** Names for the snapshot, as parseTag() takes them: a prune keeps one that has a tag. */
+	readonly tags?: readonly string[];
+	readonly dryRun: boolean;
+}
+
+export interface PruneRequest extends Run {
+	readonly keep: Retention;
+	/** The clock that dates the record, milliseconds since 1970. */
+	readonly now: number;
 	readonly dryRun: boolean;
 }
 

@@ -22,6 +22,24 @@ export interface PackResult {
 	readonly seconds: number;
 }
 
+export interface PruneResult {
+	/** The snapshot that says what was pruned; null in a dry run, and where there was nothing to prune. */
+	readonly record: SnapshotName | null;
+	/** Oldest first, without the record. */
+	readonly kept: readonly {
+		readonly name: SnapshotName;
+		readonly time: string;
+		readonly tags: readonly string[];
+		readonly reasons: readonly string[];
+	}[];
+	readonly pruned: readonly { readonly name: SnapshotName; readonly time: string }[];
+	/** Bundles here that only they named. */
+	readonly bundles: number;
+	readonly bytes: number;
+	readonly seconds: number;
+	readonly dryRun: boolean;
+}
+
 /** One row of a plan: what would be sealed if this were the quiet period. */
 export interface PlanRow {
 	/** Milliseconds. */

@@ -46,6 +46,18 @@ export function recordOf(dir: string, newest: ReadSnapshot): ReadSnapshot | null
 	return record === undefined ? null : readSnapshot(dir, record.name);
 }
 
+/** The snapshots that prunes removed, as far as the last record lists them; empty where it cannot be read. */
+export function prunedNames(dir: string): ReadonlySet<SnapshotName> {
+	const name = snapshotNames(dir).at(-1);
+	if (name === undefined) return new Set();
+	try {
+		return new Set(recordOf(dir, readSnapshot(dir, name))?.snapshot.history?.pruned);
+	} catch (error) {
+		if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
+		return new Set();
+	}
+}
+
 /** What a snapshot that follows `parent` says of the last record. */
 export function recordAfter({ name, sha256, snapshot }: ReadSnapshot): Pick<Snapshot, 'record'> {
 	if (snapshot.history !== undefined) return { record: { name, sha256 } };
@@ -60,6 +72,8 @@ export function newestSnapshot(dir: string): ReadSnapshot | null {
 	try {
 		return readSnapshot(dir, name);
 	} catch (error) {
+		// The record of the prune before is gone as soon as there is another.
+		if (error instanceof MailsealError && error.code === 'not-found' && snapshotNames(dir).at(-1) !== name) return newestSnapshot(dir);
 		if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
 		const before = names.at(-2);
 		throw new MailsealError('archive-damaged', error.message, {

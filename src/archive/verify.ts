@@ -1,7 +1,8 @@
 import type { BundleId, BundleRef, Finding } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { catalogFindings, SNAPSHOT_MISSING } from './check-catalog.ts';
+import { SNAPSHOT_MISSING } from './chain.ts';
+import { catalogFindings } from './check-catalog.ts';
 import { type Material, recipeFindings } from './check-recipes.ts';
 import { checkSnapshots } from './check-snapshots.ts';
 import { isItsTurn } from './its-turn.ts';

@@ -17,6 +17,7 @@ import { type Applier, type BundleToApply, type Judging, openApplier, type Total
 import { type Database, openDatabase, type Place, type Statement } from './database.ts';
 import { dropBundle } from './drop.ts';
 import { fingerprint } from './fingerprint.ts';
+import { forgetAllBut } from './forget.ts';
 import type { AttachmentTotals } from './list-attachments.ts';
 import { type PackQueries, packQueries } from './pack-queries.ts';
 import { type ReadQueries, readQueries, type ShownPlacement } from './read-queries.ts';
@@ -62,6 +63,8 @@ export interface Catalog {
 	/** Notes a bundle of an older snapshot, so that it counts as known. */
 	noteBundle(ref: BundleRef): void;
 	noteSnapshot(name: SnapshotName, sha256: string): void;
+	/** Forgets older snapshots that are not in `snapshots`, and bundles that neither the present state nor `bundles` has. */
+	forgetAllBut(kept: { readonly snapshots: ReadonlySet<SnapshotName>; readonly bundles: ReadonlySet<BundleId> }): void;
 	setFolderSignature(account: AccountName, folder: FolderName, signature: string | null): void;
 	setAccountSignature(account: AccountName, signature: string | null): void;
 	/** After bundles were applied from nothing: forgets accounts and folders that only removed placements spoke of. */
@@ -187,6 +190,8 @@ export function openCatalog(place: Place): Catalog {
 		noteSnapshot(name, sha256) {
 			database.prepare('INSERT OR REPLACE INTO snapshot(name, sha256) VALUES (?, ?)').run(name, sha256);
 		},
+
+		forgetAllBut: (kept) => forgetAllBut(database, kept),
 
 		setFolderSignature(account, folder, signature) {
 			database

@@ -20,6 +20,7 @@ export const COMMANDS: readonly Entry[] = [
 	},
 	{ name: 'restore', summary: 'write mailboxes, adding to what is there', load: () => import('./commands/restore.ts') },
 	{ name: 'verify', summary: 'read the archive and tell what is damaged', load: () => import('./commands/verify.ts') },
+	{ name: 'prune', summary: 'remove old snapshots, and bundles that only they need', load: () => import('./commands/prune.ts') },
 	{ name: 'sync', summary: 'ship to a target what it lacks, and confirm the rest', load: () => import('./commands/sync.ts') },
 	{ name: 'repair', summary: 'fetch what is damaged or missing from a target', load: () => import('./commands/repair.ts') },
 	{ name: 'reindex', summary: 'rebuild the catalog from the bundles', load: () => import('./commands/reindex.ts') },

@@ -1,5 +1,13 @@
 import type { BundleSettings } from '../archive/index.ts';
-import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
+import {
+	type AccountName,
+	MailsealError,
+	type Policy,
+	parseAccountName,
+	parseDuration,
+	parseSize,
+	type Retention,
+} from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
 import { MOST_TRANSFERS } from './target-options.ts';
 import type { TargetSettings } from './target-settings.ts';
@@ -16,6 +24,7 @@ export interface Config {
 	readonly sources: readonly ConfigSource[];
 	readonly policy: Partial<Policy>;
 	readonly bundles: Partial<BundleSettings>;
+	readonly retention: Partial<Retention>;
 	/** Bytes. */
 	readonly attachmentMin?: number;
 	/** By name. */
@@ -36,13 +45,14 @@ interface At {
 	readonly refuse: Refuse;
 }
 
-const KEEP: Keys = {
+const KEEP = {
 	'keep-last': readCount,
+	'keep-hourly': readCount,
 	'keep-daily': readCount,
 	'keep-weekly': readCount,
 	'keep-monthly': readCount,
 	'keep-yearly': readCount,
-};
+} satisfies Keys;
 const POLICY = { 'quiet-period': readDuration, 'unread-period': readDuration, never: readNames } satisfies Keys;
 const BUNDLE = { target: readSize, linger: readDuration, max: readSize } satisfies Keys;
 const ROOT = {
@@ -61,6 +71,7 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 	const root = readTable(document, ROOT, { path: [], refuse });
 	const policy = root.policy ?? {};
 	const bundle = root.bundle ?? {};
+	const keep = root.retention ?? {};
 	return {
 		...(root.archive === undefined ? {} : { archive: root.archive }),
 		sources: root.sources ?? [],
@@ -70,6 +81,14 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 			...(policy.never === undefined ? {} : { never: policy.never }),
 		},
 		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
+		retention: {
+			...(keep['keep-last'] === undefined ? {} : { last: keep['keep-last'] }),
+			...(keep['keep-hourly'] === undefined ? {} : { hourly: keep['keep-hourly'] }),
+			...(keep['keep-daily'] === undefined ? {} : { daily: keep['keep-daily'] }),
+			...(keep['keep-weekly'] === undefined ? {} : { weekly: keep['keep-weekly'] }),
+			...(keep['keep-monthly'] === undefined ? {} : { monthly: keep['keep-monthly'] }),
+			...(keep['keep-yearly'] === undefined ? {} : { yearly: keep['keep-yearly'] }),
+		},
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 		targets: root.targets ?? new Map(),
 	};

@@ -17,6 +17,8 @@ import type {
 	PackResult,
 	PlanRequest,
 	PlanResult,
+	PruneRequest,
+	PruneResult,
 	Reach,
 	ReindexResult,
 	RemoteArchive,
@@ -64,6 +66,7 @@ export interface Services {
 	openSource(spec: string, options: { readonly account?: AccountName }): MailSource;
 	pack(archive: Archive, request: PackRequest, workers: Workers): Promise<Outcome<PackResult>>;
 	plan(request: PlanRequest): Promise<Outcome<PlanResult>>;
+	prune(archive: Archive, request: PruneRequest): Promise<Outcome<PruneResult>>;
 	status(archive: Archive, now: number): Promise<Outcome<StatusResult>>;
 	listAccounts(archive: Archive, request: ListRequest): Promise<Outcome<Listing<AccountRow>>>;
 	listFolders(archive: Archive, request: ListRequest): Promise<Outcome<Listing<FolderRow>>>;

@@ -1,5 +1,5 @@
 import type { BundleSettings } from '../archive/index.ts';
-import { DEFAULT_POLICY, type Policy } from '../domain/index.ts';
+import { DEFAULT_POLICY, type Policy, type Retention } from '../domain/index.ts';
 import type { ConfigSource } from './config-schema.ts';
 import type { Io } from './io.ts';
 import { configPaths, defaultArchive, placePath } from './paths.ts';
@@ -13,6 +13,7 @@ export interface Settings {
 	readonly policy: Policy;
 	/** Only what the config file says. */
 	readonly bundles: Partial<BundleSettings>;
+	readonly retention: Partial<Retention>;
 	/** Bytes; only where the config file says it. */
 	readonly attachmentMin?: number;
 	/** Targets of the config file by name. */
@@ -36,6 +37,7 @@ export async function resolveSettings(io: Io, options: { readonly archive?: stri
 		sources: config?.sources ?? [],
 		policy: { ...DEFAULT_POLICY, ...config?.policy },
 		bundles: config?.bundles ?? {},
+		retention: config?.retention ?? {},
 		...(config?.attachmentMin === undefined ? {} : { attachmentMin: config.attachmentMin }),
 		targets: config?.targets ?? new Map(),
 		configPath: config?.path ?? null,

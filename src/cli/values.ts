@@ -7,6 +7,7 @@ import {
 	parseFolderName,
 	parseInstant,
 	parseSize,
+	parseTag,
 } from '../domain/index.ts';
 import { parseAttachmentMin } from './attachment-min.ts';
 
@@ -73,6 +74,12 @@ export function shareValue(option: string): (text: string) => number {
 		if (count !== undefined) return Number(count);
 		throw new MailsealError('usage', `Cannot use "${option} ${text}": it is not a share such as 1/30`);
 	};
+}
+
+/** Gathers an option that may be given several times, each a name for a snapshot. */
+export function gatherTags(option: string): (text: string, before: readonly string[] | undefined) => readonly string[] {
+	const tag = naming(option, parseTag);
+	return (text, before) => [...(before ?? []), tag(text)];
 }
 
 /** Gathers an option that may be given several times. */

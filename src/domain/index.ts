@@ -43,6 +43,7 @@ export { type MessageRef, parseMessageRef } from './message-ref.ts';
 export { type Moment, parseMoment } from './moment.ts';
 export { DEFAULT_POLICY, type Policy } from './policy.ts';
 export { type Progress, SILENT } from './progress.ts';
+export { type KeepDecision, NO_RETENTION, type Retention, type SnapshotFacts } from './retention.ts';
 export { parseSearchQuery, type SearchField, type SearchQuery, type SearchTerm } from './search-query.ts';
 export { formatSize, parseSize } from './size.ts';
 export { type BundleKind, type BundleRef, type History, MOST_PRUNED, parseTag, type Snapshot, type SnapshotRef } from './snapshot.ts';

@@ -30,6 +30,7 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 		openSource: (spec, { account }) => ({ spec: account === undefined ? spec : `${spec} as ${account}` }) as MailSource,
 		pack: unexpected,
 		plan: unexpected,
+		prune: unexpected,
 		status: unexpected,
 		listAccounts: unexpected,
 		listFolders: unexpected,

@@ -41,6 +41,7 @@ describe('readConfig()', () => {
 			max = 67108864
 			[retention]
 			keep-last = 7
+			keep-hourly = 48
 			keep-daily = 14
 			keep-weekly = 8
 			keep-monthly = 24
@@ -63,6 +64,7 @@ describe('readConfig()', () => {
 			sources: [{ spec: 'maildir:/var/vmail/{domain}/{user}/Maildir' }, { spec: '/home/alice/Maildir', account: 'alice@example.org' }],
 			policy: { quietPeriod: 14 * DAY, unreadPeriod: 365 * DAY, never: ['Trash', 'Spam'] },
 			bundles: { target: 32 * 1024 ** 2, linger: 7 * DAY, max: 64 * 1024 ** 2, compress: false },
+			retention: { last: 7, hourly: 48, daily: 14, weekly: 8, monthly: 24, yearly: 0 },
 			attachmentMin: 16 * 1024,
 			targets: new Map([
 				['offsite', { url: 'sftp://backup@example.org/mail' }],
@@ -84,7 +86,14 @@ describe('readConfig()', () => {
 	});
 
 	it('takes an empty file for one that says nothing', () => {
-		expect(read('')).toEqual({ path: '/etc/mailseal/mailseal.toml', sources: [], policy: {}, bundles: {}, targets: new Map() });
+		expect(read('')).toEqual({
+			path: '/etc/mailseal/mailseal.toml',
+			sources: [],
+			policy: {},
+			bundles: {},
+			retention: {},
+			targets: new Map(),
+		});
 	});
 
 	it('takes sources as an array of tables', () => {

@@ -24,7 +24,7 @@ describe('help and version', () => {
 
 	it('does not offer what does not exist', async () => {
 		const { out } = await call(['--help']);
-		expect(out).not.toMatch(/^ {2}(prune|compact|watch|help) /m);
+		expect(out).not.toMatch(/^ {2}(compact|watch|help) /m);
 	});
 
 	it.each(COMMANDS.map(({ name }) => name))('shows options, common options and examples of %s', async (name) => {

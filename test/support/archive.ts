@@ -11,7 +11,10 @@ import {
 	openWorkers,
 	type PackRequest,
 	type PackResult,
+	type PruneRequest,
+	type PruneResult,
 	pack,
+	prune,
 	type RestoreRequest,
 	type RestoreResult,
 	restore,
@@ -20,7 +23,7 @@ import {
 	verify,
 	type Workers,
 } from '../../src/archive/index.ts';
-import { DEFAULT_POLICY, SILENT } from '../../src/domain/index.ts';
+import { DEFAULT_POLICY, NO_RETENTION, type Retention, SILENT } from '../../src/domain/index.ts';
 import { type FileHooks, openFiles } from '../../src/platform/index.ts';
 import { openMaildirMessage, openMaildirSource } from '../../src/sources/index.ts';
 
@@ -112,4 +115,21 @@ export function bundleNames(dir: string, kind: 'sealed' | 'volatile'): string[] 
 
 export function readText(...path: string[]): string {
 	return readFileSync(join(...path), 'utf8');
+}
+
+/** Prunes by the counts that are named; `hooks` see every file operation. */
+export function pruneOnce(
+	dir: string,
+	keep: Partial<Retention>,
+	setup: Partial<Omit<PruneRequest, 'keep'>> & { readonly hooks?: FileHooks } = {},
+): Promise<Outcome<PruneResult>> {
+	const { hooks, ...request } = setup;
+	return prune(archiveAt(dir, hooks), {
+		keep: { ...NO_RETENTION, ...keep },
+		now: Date.now(),
+		dryRun: false,
+		progress: SILENT,
+		signal: never,
+		...request,
+	});
 }

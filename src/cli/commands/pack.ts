@@ -8,7 +8,7 @@ import { addJobs, jobsOf } from '../jobs.ts';
 import type { Services } from '../services.ts';
 import { openSources } from '../sources.ts';
 import { formatExactSize } from '../text.ts';
-import { accountValue, attachmentMinValue, durationValue, gather, instantValue, sizeValue } from '../values.ts';
+import { accountValue, attachmentMinValue, durationValue, gather, gatherTags, instantValue, sizeValue } from '../values.ts';
 
 interface PackOptions {
 	readonly account?: AccountName;
@@ -21,6 +21,7 @@ interface PackOptions {
 	/** False where --no-compress is given. */
 	readonly compress: boolean;
 	readonly rescan?: boolean;
+	readonly tag?: readonly string[];
 	readonly now?: number;
 	readonly allowMassRemoval?: boolean;
 	readonly dryRun?: boolean;
@@ -51,6 +52,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		)
 		.option('--no-compress', 'store messages as they are')
 		.option('--rescan', 'list every folder and read every message again, however unchanged it looks')
+		.option('--tag <name>', 'name the snapshot, so that prune keeps it; repeatable', gatherTags('--tag'))
 		.option('--now <instant>', 'the clock to judge by (default: now)', instantValue('--now'))
 		.option('--allow-mass-removal', 'believe it when much of the mail is gone')
 		.option('--dry-run', 'write nothing (plan does the same where there is no archive yet)');
@@ -60,6 +62,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		["mailseal -a /backup/mail pack 'maildir:/var/vmail/{domain}/{user}/Maildir'", 'a mail server, every night'],
 		['mailseal pack --quiet-period 14d --never Trash --never Spam ~/Maildir', 'another policy'],
 		['mailseal pack --attachment-min 64KiB ~/Maildir', 'a first pack, whose archive keeps smaller attachments inside their messages'],
+		['mailseal pack --tag before-upgrade', 'a snapshot that prune keeps for ever'],
 		['mailseal pack --json --progress=json', 'for a script, with the sources of the config file'],
 	]);
 }
@@ -87,6 +90,7 @@ export async function run(call: Call): Promise<Answer> {
 					bundles,
 					now: options.now ?? call.io.now(),
 					rescan: options.rescan === true,
+					...(options.tag === undefined ? {} : { tags: options.tag }),
 					allowMassRemoval: options.allowMassRemoval === true,
 					dryRun: options.dryRun === true,
 					progress: call.progress,

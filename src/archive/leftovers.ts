@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Catalog } from '../catalog/index.ts';
+import type { BundleId, Finding, SnapshotName } from '../domain/index.ts';
+import { isTemporaryName, listNames } from '../platform/index.ts';
+import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
+import { noteSnapshots } from './current-catalog.ts';
+import { bundleFolder, CATALOG_FILE, snapshotFolder, snapshotPath } from './layout.ts';
+import type { Archive } from './open-archive.ts';
+import { isDamage } from './read-stored.ts';
+import { type ReadSnapshot, readSnapshot, recordOf, snapshotNames } from './snapshots.ts';
+
+/**
+ * Removes what a run that was cut off left behind: temporary files, snapshots that the last record lists as pruned, and bundles that no snapshot
+ * names. The caller holds the lock, and commits the catalog or rolls it back.
+ */
+export function removeLeftovers(archive: Archive, catalog: Catalog): Finding[] {
+	const { dir, files } = archive;
+	for (const name of prunedOnDisk(dir)) files.remove(snapshotPath(dir, name));
+	const findings = noteSnapshots(archive, catalog);
+	const names = new Set(snapshotNames(dir));
+	// It knows of bundles that only pruned snapshots name.
+	const knowsTooMuch = [...catalog.knownSnapshots()].some((name) => !names.has(name));
+	const unnamed = bundlesOnDisk(dir).filter(({ id }) => knowsTooMuch || !catalog.knowsBundle(id));
+	removeTemporary(archive);
+	if (unnamed.length === 0 && !knowsTooMuch) return findings;
+	// The catalog is a cache that may have forgotten something; only the snapshots themselves say which bundle none of them names.
+	const named = namedBundles(dir);
+	if (named === null) return findings;
+	if (knowsTooMuch) catalog.forgetAllBut({ snapshots: names, bundles: named });
+	for (const { id, path } of unnamed) if (!named.has(id)) files.remove(path);
+	return findings;
+}
+
+/** What the last record lists as pruned and not as kept, and lies there nevertheless. */
+function prunedOnDisk(dir: string): SnapshotName[] {
+	const names = snapshotNames(dir);
+	const newest = names.at(-1);
+	if (newest === undefined) return [];
+	const record = readRecord(dir, readSnapshot(dir, newest));
+	const history = record?.snapshot.history;
+	if (record === null || history === undefined) return [];
+	const pruned = new Set(history.pruned);
+	const kept = new Set(history.kept.map(({ name }) => name));
+	return names.filter((name) => name < record.name && pruned.has(name) && !kept.has(name));
+}
+
+/** Null where there is none, or none that the newest snapshot means. */
+function readRecord(dir: string, newest: ReadSnapshot): ReadSnapshot | null {
+	try {
+		const record = recordOf(dir, newest);
+		return record === newest || record?.sha256 === newest.snapshot.record?.sha256 ? record : null;
+	} catch (error) {
+		if (!isDamage(error)) throw error;
+		return null;
+	}
+}
+
+function bundlesOnDisk(dir: string): { readonly id: BundleId; readonly path: string }[] {
+	return (['sealed', 'volatile'] as const).flatMap((kind) => {
+		const top = bundleFolder(dir, kind);
+		return listNames(top).flatMap((prefix) => {
+			if (!/^[0-9a-f]{2}$/.test(prefix)) return [];
+			return listNames(join(top, prefix)).flatMap((name) => {
+				const id = /^([0-9a-f]{64})\.zip$/.exec(name)?.[1] as BundleId | undefined;
+				return id === undefined ? [] : [{ id, path: join(top, prefix, name) }];
+			});
+		});
+	});
+}
+
+function removeTemporary({ dir, files }: Archive): void {
+	const years = listNames(snapshotFolder(dir)).map((year) => join(snapshotFolder(dir), year));
+	for (const folder of [dir, bundleFolder(dir, 'sealed'), bundleFolder(dir, 'volatile'), ...years]) {
+		for (const name of listNames(folder)) if (isTemporaryName(name)) files.remove(join(folder, name));
+	}
+	for (const name of listNames(dir)) if (name.startsWith(`${CATALOG_FILE}.new`)) files.remove(join(dir, name));
+}
+
+/** Every bundle that any snapshot names; null where a snapshot is missing or cannot be read, since it may name any bundle. */
+function namedBundles(dir: string): ReadonlySet<BundleId> | null {
+	const { snapshots, unreadable, faults } = readChain(dir);
+	if (unreadable.size > 0 || faults.some(({ code }) => code === SNAPSHOT_MISSING || code === SNAPSHOT_CHAIN)) return null;
+	return new Set(snapshots.flatMap(({ snapshot }) => snapshot.bundles.map(({ id }) => id)));
+}

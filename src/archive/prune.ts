@@ -1,0 +1,151 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Catalog } from '../catalog/index.ts';
+import { type Finding, type History, MailsealError, MOST_PRUNED, type Retention, type SnapshotName } from '../domain/index.ts';
+import { throwIfAborted } from './abort.ts';
+import { type Chain, readChain } from './chain.ts';
+import { commitSnapshot } from './commit.ts';
+import { currentCatalog } from './current-catalog.ts';
+import { bundlePath, snapshotPath } from './layout.ts';
+import { removeLeftovers } from './leftovers.ts';
+import type { Archive } from './open-archive.ts';
+import { type PrunePlan, planPrune } from './plan-prune.ts';
+import type { PruneRequest, Run } from './requests.ts';
+import type { Outcome, PruneResult } from './results.ts';
+import { snapshotNames } from './snapshots.ts';
+
+/** Removes snapshots that the policy does not keep, and bundles that no kept one names; what it did stands in a snapshot of its own, the record. */
+export async function prune(archive: Archive, request: PruneRequest): Promise<Outcome<PruneResult>> {
+	refuseNothing(request.keep);
+	const started = performance.now();
+	if (snapshotNames(archive.dir).length === 0) {
+		throw new MailsealError('not-found', `Cannot prune "${archive.dir}": it has no snapshot`, { hint: 'run "mailseal pack" first' });
+	}
+	if (request.dryRun)
+		return outcome(planPrune(archive, wholeChain(archive), request.keep), { record: null, findings: [], started, request });
+	const { progress, signal } = request;
+	const lock = archive.lock();
+	try {
+		const catalog = await currentCatalog(archive, { lock, progress, signal });
+		try {
+			catalog.begin();
+			return await pruneFrom({ archive, catalog, request, started });
+		} finally {
+			catalog.rollback();
+			catalog.close();
+		}
+	} finally {
+		lock.release();
+	}
+}
+
+/** Without a count, nothing but the newest would be kept: that nobody means. */
+function refuseNothing(keep: Retention): void {
+	if (Object.values(keep).some((count) => count > 0)) return;
+	throw new MailsealError('usage', 'Cannot prune: no count says what to keep', {
+		hint: 'run it with, for example, --keep-daily 30 --keep-monthly 12, or set [retention] in the config file',
+	});
+}
+
+interface Context {
+	readonly archive: Archive;
+	readonly catalog: Catalog;
+	readonly request: PruneRequest;
+	readonly started: number;
+}
+
+async function pruneFrom({ archive, catalog, request, started }: Context): Promise<Outcome<PruneResult>> {
+	const findings: Finding[] = [...removeLeftovers(archive, catalog)];
+	const chain = wholeChain(archive);
+	const plan = planPrune(archive, chain, request.keep);
+	if (plan.pruned.length === 0) return outcome(plan, { record: null, findings, started, request });
+	// A signal is heard only between two turns.
+	await setImmediate();
+	throwIfAborted(request.signal);
+	catalog.forgetAllBut({ snapshots: new Set(plan.kept.map(({ name }) => name)), bundles: plan.needed });
+	const carried = [...(chain.snapshots.at(-1)?.snapshot.skipped ?? [])];
+	const before = carried.length;
+	const { name } = commitSnapshot(archive, {
+		catalog,
+		now: request.now,
+		findings: carried,
+		history: historyOf(plan, chain),
+		signal: request.signal,
+	});
+	findings.push(...carried.slice(before));
+	await removeAll(archive, plan, request);
+	return outcome(plan, { record: name, findings, started, request });
+}
+
+function historyOf(plan: PrunePlan, { record }: Chain): History {
+	const pruned = [...(record?.snapshot.history?.pruned ?? []), ...plan.pruned.map(({ name }) => name)].sort();
+	return {
+		kept: plan.kept.map(({ name }) => ({ name, sha256: plan.hashes.get(name) ?? '' })),
+		pruned: pruned.slice(-MOST_PRUNED),
+	};
+}
+
+/** What a prune goes by must be whole: a snapshot that is missing may name any bundle. */
+function wholeChain({ dir }: Archive): Chain {
+	const chain = readChain(dir);
+	const [[name, error] = []] = chain.unreadable;
+	if (name !== undefined && error !== undefined) throw notWhole(dir, name, { text: error.message, hint: error.hint });
+	const [fault] = chain.faults;
+	if (fault !== undefined) throw notWhole(dir, fault.subject, fault);
+	return chain;
+}
+
+function notWhole(dir: string, name: string, { text, hint }: { readonly text: string; readonly hint?: string | undefined }): MailsealError {
+	return new MailsealError('archive-damaged', `Cannot prune "${dir}": ${text}`, {
+		hint: hint ?? `put ${name}.json back from a copy of the archive, or with "mailseal repair --from TARGET"`,
+		details: { snapshot: name },
+	});
+}
+
+/** A removal that is stopped between leaves files of which the record says that they go. */
+const REMOVALS_A_TURN = 50;
+
+async function removeAll({ dir, files }: Archive, plan: PrunePlan, { progress, signal }: Run): Promise<void> {
+	const paths = [
+		...plan.pruned.map(({ name }) => snapshotPath(dir, name)),
+		...plan.bundles.map(({ kind, id }) => bundlePath(dir, kind, id)),
+	];
+	progress.step('prune', paths.length);
+	for (const [index, path] of paths.entries()) {
+		if (index % REMOVALS_A_TURN === 0) await setImmediate();
+		if (signal.aborted) {
+			throw new MailsealError(
+				'interrupted',
+				`Interrupted: ${paths.length - index} of ${paths.length} files that were pruned are still there`,
+				{
+					hint: 'the next prune or pack removes them; everything that was kept is whole',
+				},
+			);
+		}
+		files.remove(path);
+		progress.advance(1);
+	}
+}
+
+function outcome(
+	plan: PrunePlan,
+	given: {
+		readonly record: SnapshotName | null;
+		readonly findings: readonly Finding[];
+		readonly started: number;
+		readonly request: PruneRequest;
+	},
+): Outcome<PruneResult> {
+	const { record, findings, started, request } = given;
+	return {
+		findings,
+		result: {
+			record,
+			kept: plan.kept.map(({ name, time, tags, reasons }) => ({ name, time, tags, reasons })),
+			pruned: plan.pruned.map(({ name, time }) => ({ name, time })),
+			bundles: plan.bundles.length,
+			bytes: plan.bundles.reduce((total, { size }) => total + size, 0),
+			seconds: (performance.now() - started) / 1000,
+			dryRun: request.dryRun,
+		},
+	};
+}

@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSnapshot } from '../../src/archive/snapshots.ts';
+import { parseSnapshotName } from '../../src/domain/index.ts';
+import { acquireLock } from '../../src/platform/index.ts';
+import { archiveAt, filesBelow, packOnce, pruneOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { bundlesOf, leftovers, snapshotsOf } from '../support/eventful-night.ts';
+import { DAY, makeMailStore } from '../support/mail-store.ts';
+import { makeNightsOfMail, NIGHTLY, type NightsOfMail, restoredFlaws } from '../support/pruned-archive.ts';
+
+let nights: NightsOfMail;
+beforeAll(async () => {
+	nights = await makeNightsOfMail(6, [1]);
+});
+afterAll(() => nights.remove());
+
+function bundleFiles(archive: string): string[] {
+	return [...filesBelow(join(archive, 'bundles')).keys()].map((path) => path.slice(-68, -4)).sort();
+}
+
+function read(archive: string, name: string) {
+	return readSnapshot(archive, parseSnapshotName(name));
+}
+
+describe('prune()', () => {
+	it('removes what the policy does not keep and bundles that only that names, and says so in a record', async () => {
+		const archive = nights.copy();
+		const before = bundleFiles(archive);
+		const newest = read(archive, String(nights.snapshots.at(-1)));
+		const { result, findings } = await pruneOnce(archive, { last: 2 }, { now: nights.now });
+		expect(findings).toEqual([]);
+		const kept = [1, 4, 5].map((index) => String(nights.snapshots[index]));
+		const gone = [0, 2, 3].map((index) => String(nights.snapshots[index]));
+		expect(result.kept.map(({ name, reasons }) => [name, reasons])).toEqual([
+			[kept[0], ['tagged before-upgrade']],
+			[kept[1], ['last']],
+			[kept[2], ['newest', 'last']],
+		]);
+		expect(result.pruned.map(({ name }) => name)).toEqual(gone);
+		const record = String(result.record);
+		expect(snapshotsOf(archive)).toEqual([...kept, record]);
+		const written = read(archive, record).snapshot;
+		expect(written).toMatchObject({ parent: { name: newest.name, sha256: newest.sha256 }, bundles: newest.snapshot.bundles });
+		expect(written.counts).toEqual(newest.snapshot.counts);
+		expect(written.history).toEqual({ kept: kept.map((name) => ({ name, sha256: read(archive, name).sha256 })), pruned: gone });
+		const needed = new Set(kept.flatMap((name) => bundlesOf(archive, name).map(({ id }) => id)));
+		expect(bundleFiles(archive)).toEqual(before.filter((id) => needed.has(id)));
+		expect(result.bundles).toBe(before.length - needed.size);
+		expect(result.bundles).toBeGreaterThan(0);
+		expect(leftovers(archive)).toEqual([]);
+		expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
+		expect(await restoredFlaws(archive, kept, nights.trees)).toEqual([]);
+	});
+
+	it('writes nothing at all where nothing goes, also when run again', async () => {
+		const archive = nights.copy();
+		const before = filesBelow(archive);
+		expect((await pruneOnce(archive, { daily: 6 })).result).toMatchObject({ record: null, pruned: [], bundles: 0, bytes: 0 });
+		expect(filesBelow(archive)).toEqual(before);
+		const { record } = (await pruneOnce(archive, { last: 1 }, { now: nights.now })).result;
+		const after = filesBelow(archive);
+		const again = (await pruneOnce(archive, { last: 1 }, { now: nights.now + DAY })).result;
+		expect(again).toMatchObject({ record: null, pruned: [] });
+		expect(again.kept.at(-1)).toMatchObject({ name: record, reasons: ['record'] });
+		expect(filesBelow(archive)).toEqual(after);
+	});
+
+	it('changes nothing in a dry run, and tells what a prune then does', async () => {
+		const archive = nights.copy();
+		const before = filesBelow(archive);
+		const planned = (await pruneOnce(archive, { last: 2 }, { dryRun: true })).result;
+		expect(filesBelow(archive)).toEqual(before);
+		const done = (await pruneOnce(archive, { last: 2 }, { now: nights.now })).result;
+		expect(planned).toEqual({ ...done, record: null, dryRun: true, seconds: planned.seconds });
+	});
+
+	it('counts the bytes that the archive gets smaller by', async () => {
+		const archive = nights.copy();
+		const sizes = (): number =>
+			[...filesBelow(join(archive, 'bundles')).values()].reduce((total, text) => total + Number(text.split(' ')[0]), 0);
+		const before = sizes();
+		const { bytes } = (await pruneOnce(archive, { last: 1 }, { now: nights.now })).result;
+		expect(bytes).toBeGreaterThan(0);
+		expect(before - sizes()).toBe(bytes);
+	});
+
+	it('replaces the record before, carries on what it pruned, and goes on so night after night', async () => {
+		const place = await makeNightsOfMail(3);
+		const { archive } = place;
+		let pruned: string[] = [];
+		for (let night = 0; night < 4; night++) {
+			const now = place.now + night * DAY;
+			const newest = await place.nextNight(archive, now);
+			const before = snapshotsOf(archive);
+			const { result } = await pruneOnce(archive, { last: 2 }, { now: now + 60_000 });
+			const record = String(result.record);
+			expect(snapshotsOf(archive)).toEqual([before.filter((name) => place.trees.has(name)).at(-2), newest, record]);
+			pruned = [...pruned, ...result.pruned.map(({ name }) => name)].sort();
+			expect(read(archive, record).snapshot.history?.pruned).toEqual(pruned);
+			expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
+			expect(await restoredFlaws(archive, [newest], place.trees)).toEqual([]);
+			expect(leftovers(archive)).toEqual([]);
+		}
+		place.remove();
+	});
+
+	it('carries on what the snapshot before could not read', async () => {
+		const store = makeMailStore();
+		store.put('anna/INBOX/1.mail:2,S');
+		const archive = join(temporaryFolder(), 'archive');
+		for (const night of [0, 1]) await packOnce(archive, store.spec, { now: nights.now + night * DAY });
+		// The clock of a third night went back: a warning, and so a line of its snapshot.
+		const third = await packOnce(archive, store.spec, { now: nights.now - DAY });
+		const skipped = read(archive, String(third.result.snapshot)).snapshot.skipped;
+		expect(skipped).toMatchObject([{ code: 'clock-went-back' }]);
+		const { result, findings } = await pruneOnce(archive, { last: 1 }, { now: nights.now + 9 * DAY });
+		expect(findings).toEqual([]);
+		expect(read(archive, String(result.record)).snapshot.skipped).toEqual(skipped);
+	});
+
+	it('is refused while another holds the lock, as a pack does, and without a snapshot or a count', async () => {
+		const archive = nights.copy();
+		const before = filesBelow(archive);
+		const lock = acquireLock(join(archive, '.lock'), 'it');
+		await expect(pruneOnce(archive, { last: 1 })).rejects.toMatchObject({ code: 'busy' });
+		lock.release();
+		await expect(pruneOnce(archive, {})).rejects.toMatchObject({
+			code: 'usage',
+			hint: expect.stringContaining('--keep-daily 30 --keep-monthly 12'),
+		});
+		expect(filesBelow(archive)).toEqual(before);
+		const empty = join(temporaryFolder(), 'archive');
+		await expect(pruneOnce(empty, { last: 1 })).rejects.toMatchObject({ code: 'not-found' });
+	});
+
+	it('changes nothing of what the pack after it writes', async () => {
+		const archive = nights.copy();
+		const other = nights.copy();
+		await pruneOnce(archive, { last: 1 }, { now: nights.now });
+		for (const dir of [archive, other]) await packOnce(dir, nights.spec, { now: nights.now + DAY, bundles: NIGHTLY });
+		const [one, two] = [archive, other].map((dir) => bundlesOf(dir, String(snapshotsOf(dir).at(-1))));
+		expect(one).toEqual(two);
+		expect(read(archive, String(snapshotsOf(archive).at(-1))).snapshot.record?.name).toBe(snapshotsOf(archive).at(-2));
+		expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
+	});
+
+	it('of a snapshot that was pruned, --at says that it was', async () => {
+		const archive = nights.copy();
+		await pruneOnce(archive, { last: 1 }, { now: nights.now });
+		const name = String(nights.snapshots[0]);
+		await expect(restoreOnce(archive, temporaryFolder(), { at: name })).rejects.toMatchObject({
+			code: 'not-found',
+			message: `Cannot read snapshot ${name}: it was pruned`,
+		});
+		expect(archiveAt(archive).id).toHaveLength(32);
+	});
+});
