@@ -32,9 +32,10 @@ export function chainHere(dir: string): Chain {
 	}
 }
 
-/** A record speaks of what is older than itself, and of nothing else. */
-export function prunedBefore(record: SnapshotName, { pruned }: History): Set<SnapshotName> {
-	return new Set(pruned.filter((name) => name < record));
+/** What a record says was removed: it speaks of what is older than itself, and what it kept came back. */
+export function prunedBefore(record: SnapshotName, { kept, pruned }: History): Set<SnapshotName> {
+	const stays = new Set(kept.map(({ name }) => name));
+	return new Set(pruned.filter((name) => name < record && !stays.has(name)));
 }
 
 /** Only what the newest snapshot itself leads to, by its hash, can say that something was removed on purpose. */
