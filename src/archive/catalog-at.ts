@@ -86,7 +86,7 @@ export async function catalogAt(
 		place: { kind: 'memory' },
 		newest: readChosen(archive, name),
 		onFinding({ text, hint }) {
-			throw new MailsealError('archive-damaged', text, hint === undefined ? {} : { hint });
+			throw prunedError(archive, name) ?? new MailsealError('archive-damaged', text, hint === undefined ? {} : { hint });
 		},
 	});
 }

@@ -22,7 +22,7 @@ export interface Chain {
 
 const PUT_BACK = 'put the file back from a copy of the archive';
 
-/** Reads every snapshot; throws `format-newer` for one that a later mailseal wrote, and `permission`. */
+/** Reads every snapshot; throws `format-newer` for one that a later mailseal wrote. */
 export function readChain(dir: string): Chain {
 	for (;;) {
 		const names = snapshotNames(dir);
@@ -33,7 +33,7 @@ export function readChain(dir: string): Chain {
 	}
 }
 
-/** The same for snapshots from elsewhere. `names`: oldest first; `read` throws `archive-damaged` or `not-found` for one that cannot be read. */
+/** The same for snapshots from elsewhere. `names`: oldest first; `read` throws for one that cannot be read; `format-newer` is thrown on. */
 export function followChain(names: readonly SnapshotName[], read: (name: SnapshotName) => ReadSnapshot): Chain {
 	const known = new Map<SnapshotName, ReadSnapshot>();
 	const unreadable = new Map<SnapshotName, MailsealError>();
@@ -41,7 +41,7 @@ export function followChain(names: readonly SnapshotName[], read: (name: Snapsho
 		try {
 			known.set(name, read(name));
 		} catch (error) {
-			if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
+			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
 			unreadable.set(name, error);
 		}
 	}

@@ -1,6 +1,6 @@
-import type { Finding } from '../domain/index.ts';
+import type { BundleId, Finding } from '../domain/index.ts';
 import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
-import type { ReadSnapshot } from './snapshots.ts';
+import { type ReadSnapshot, snapshotNames } from './snapshots.ts';
 
 /** Reads every snapshot and holds it against what the newest says of it; gives those that can be read and were not pruned, oldest first. */
 export function checkSnapshots(
@@ -33,4 +33,16 @@ export function checkSnapshots(
 		});
 	}
 	return snapshots;
+}
+
+/** Tells whether a snapshot names a bundle now: since `dir` was looked at, a prune may have taken those that did. */
+export function openStillNamed(dir: string): (id: BundleId) => boolean {
+	let newest = snapshotNames(dir).at(-1);
+	let named: ReadonlySet<BundleId> | null = null;
+	return (id) => {
+		const now = snapshotNames(dir).at(-1);
+		if (now !== newest) named = new Set(readChain(dir).snapshots.flatMap(({ snapshot }) => snapshot.bundles.map((ref) => ref.id)));
+		newest = now;
+		return named?.has(id) ?? true;
+	};
 }

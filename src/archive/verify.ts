@@ -4,7 +4,7 @@ import { throwIfAborted } from './abort.ts';
 import { SNAPSHOT_MISSING } from './chain.ts';
 import { catalogFindings } from './check-catalog.ts';
 import { type Material, recipeFindings } from './check-recipes.ts';
-import { checkSnapshots } from './check-snapshots.ts';
+import { checkSnapshots, openStillNamed } from './check-snapshots.ts';
 import { isItsTurn } from './its-turn.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
@@ -19,6 +19,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	const findings: Finding[] = [];
 	const damaged = new Set<string>();
 	const missing = new Set<string>();
+	const isStillNamed = openStillNamed(dir);
 	const snapshots = checkSnapshots(dir, { findings, damaged, missing });
 	const bundles = new Map<BundleId, BundleRef>();
 	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) bundles.set(ref.id, ref);
@@ -27,6 +28,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	let bytes = 0;
 	const offsite = new Set<BundleId>();
 	function report(ref: BundleRef, code: string, text: string): void {
+		if (!isStillNamed(ref.id)) return;
 		const gone = code === 'bundle-missing';
 		(gone ? missing : damaged).add(ref.id);
 		findings.push({

@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { prune } from '../../src/archive/index.ts';
 import { readSnapshot } from '../../src/archive/snapshots.ts';
-import { parseSnapshotName } from '../../src/domain/index.ts';
+import { NO_RETENTION, parseSnapshotName, SILENT } from '../../src/domain/index.ts';
 import { acquireLock } from '../../src/platform/index.ts';
-import { archiveAt, filesBelow, packOnce, pruneOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
+import { archiveAt, filesBelow, never, packOnce, pruneOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
 import { bundlesOf, leftovers, snapshotsOf } from '../support/eventful-night.ts';
 import { DAY, makeMailStore } from '../support/mail-store.ts';
 import { makeNightsOfMail, NIGHTLY, type NightsOfMail, restoredFlaws } from '../support/pruned-archive.ts';
@@ -152,6 +154,52 @@ describe('prune()', () => {
 			code: 'not-found',
 			message: `Cannot read snapshot ${name}: it was pruned`,
 		});
-		expect(archiveAt(archive).id).toHaveLength(32);
 	});
+
+	it('of a thin archive, leaves alone what lies at a target only, and does not miss it', async () => {
+		const dir = nights.copy();
+		const newest = bundlesOf(dir, String(nights.snapshots.at(-1)));
+		const dropped = new Set(newest.filter(({ kind }) => kind === 'sealed').map(({ id }) => id));
+		const gone = bundlesOf(dir, String(nights.snapshots[2])).find(
+			({ id, kind }) => kind === 'volatile' && !newest.some((ref) => ref.id === id),
+		);
+		if (gone === undefined) throw new Error('the third night has no volatile bundle of its own');
+		dropped.add(gone.id);
+		for (const kind of ['sealed', 'volatile']) {
+			for (const id of dropped) rmSync(join(dir, 'bundles', kind, id.slice(0, 2), `${id}.zip`), { force: true });
+		}
+		const offsite = { ...archiveAt(dir).offsite, has: (id: string) => dropped.has(id) };
+		const here = { ...archiveAt(dir), offsite };
+		const request = { keep: { ...NO_RETENTION, last: 1 }, now: nights.now, progress: SILENT, signal: never };
+		const planned = (await prune(here, { ...request, dryRun: true })).result;
+		const { result } = await prune(here, { ...request, dryRun: false });
+		expect(result.bundles).toBe(planned.bundles);
+		const files = bundleFiles(dir);
+		const kept = new Set(result.kept.flatMap(({ name }) => bundlesOf(dir, name).map(({ id }) => id)));
+		expect(files).toEqual([...kept].filter((id) => !dropped.has(id)).sort());
+	});
+
+	it('tells how far it is', async () => {
+		const steps: [string, number | undefined][] = [];
+		let done = 0;
+		const progress = {
+			step: (name: string, total?: number) => void steps.push([name, total]),
+			advance(units: number) {
+				done += units;
+			},
+		};
+		const { result } = await pruneOnce(nights.copy(), { last: 1 }, { now: nights.now, progress });
+		expect(steps).toEqual([['prune', result.pruned.length + result.bundles]]);
+		expect(done).toBe(result.pruned.length + result.bundles);
+	});
+});
+
+test('tags of a pack stand in its snapshot, sorted, each once, and only in that', async () => {
+	const store = makeMailStore();
+	store.put('anna/INBOX/1.mail:2,S');
+	const archive = join(temporaryFolder(), 'archive');
+	const first = await packOnce(archive, store.spec, { now: nights.now, tags: ['v2', 'before-upgrade', 'v2'] });
+	const second = await packOnce(archive, store.spec, { now: nights.now + DAY });
+	expect(read(archive, String(first.result.snapshot)).snapshot.tags).toEqual(['before-upgrade', 'v2']);
+	expect(read(archive, String(second.result.snapshot)).snapshot).not.toHaveProperty('tags');
 });

@@ -74,6 +74,7 @@ const JSON_CALLS: readonly (readonly [command: string, args: readonly string[]])
 	['verify', []],
 	['reindex', []],
 	['repair', ['--from', TARGET]],
+	['prune', ['--keep-last', '1', '--now', '2099-01-04']],
 ];
 
 /** The group of options that are the same for each command that reaches a target. */

@@ -20,8 +20,8 @@ export interface NightsOfMail {
 	readonly trees: ReadonlyMap<string, Map<string, FolderState>>;
 	/** Clock of the night after the last. */
 	readonly now: number;
-	/** Another copy of the archive. */
-	copy(): string;
+	/** A copy of the archive, or of another one. */
+	copy(from?: string): string;
 	/** Lives on for a night, and packs it. */
 	nextNight(archive: string, now: number): Promise<string>;
 	remove(): void;
@@ -37,9 +37,12 @@ export async function makeNightsOfMail(nights: number, tagged: readonly number[]
 	let day = 0;
 
 	async function nextNight(dir: string, now: number): Promise<string> {
-		store.put(`anna/INBOX/${day}.new:2,S`, { at: now - DAY });
 		store.put(`anna/INBOX/${day}.old:2,S`, { at: now - 100 * DAY });
-		if (day > 0) store.remove(`anna/INBOX/${day - 1}.new:2,S`);
+		// What is gone the night after leaves volatile bundles that only this night needs.
+		for (const letter of ['a', 'b', 'c', 'd']) {
+			store.put(`anna/INBOX/${day}${letter}.new:2,S`, { at: now - DAY, content: `Subject: ${letter}${day}\n\n${letter.repeat(3000)}\n` });
+			if (day > 0) store.remove(`anna/INBOX/${day - 1}${letter}.new:2,S`);
+		}
 		const tags = tagged.includes(day) ? ['before-upgrade'] : [];
 		const { result } = await packOnce(dir, store.spec, { now, bundles: NIGHTLY, tags });
 		day++;
@@ -56,9 +59,9 @@ export async function makeNightsOfMail(nights: number, tagged: readonly number[]
 		trees,
 		now: DAY_ZERO + nights * DAY,
 		nextNight,
-		copy() {
+		copy(from = archive) {
 			const copy = join(mkdtempSync(join(place, 'copy-')), 'archive');
-			execFileSync('cp', ['-a', archive, copy]);
+			execFileSync('cp', ['-a', from, copy]);
 			return copy;
 		},
 		remove: () => rmSync(place, { recursive: true, force: true }),
