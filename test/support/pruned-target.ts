@@ -1,12 +1,13 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { commitSnapshot } from '../../src/archive/commit.ts';
 import { currentCatalog } from '../../src/archive/current-catalog.ts';
 import { bundlePath, snapshotPath } from '../../src/archive/layout.ts';
-import { readSnapshot, recordOf, snapshotNames } from '../../src/archive/snapshots.ts';
+import { newestSnapshot, readSnapshot, recordAfter, recordOf, snapshotNames } from '../../src/archive/snapshots.ts';
+import { encodeSnapshot } from '../../src/bundle/index.ts';
 import { type BundleId, parseBundleId, type SnapshotName } from '../../src/domain/index.ts';
-import { never } from './archive.ts';
-import { bundleBlobs, snapshotBlobs, thinArchive } from './target.ts';
+import { never, packOnce } from './archive.ts';
+import { ATTACHMENT_MIN, bundleBlobs, quickFolder, SMALL_BUNDLES, snapshotBlobs, thinArchive } from './target.ts';
 
 /** How far a prune comes. */
 export type Reach = 'record' | 'snapshots' | 'all';
@@ -56,6 +57,24 @@ export async function pruneByHand(
 
 function idsIn({ bundles }: { readonly bundles: readonly { readonly id: BundleId }[] }): BundleId[] {
 	return bundles.map(({ id }) => id);
+}
+
+/** Puts other bundles in the place of all that the newest snapshot names, of the same mail, and commits that: the old ones belong to older snapshots alone. */
+export async function replaceBundles(dir: string, spec: string, now: number): Promise<SnapshotName> {
+	const other = join(quickFolder(), 'archive');
+	await packOnce(other, spec, { now, bundles: { ...SMALL_BUNDLES, target: 9 * 1024 }, attachmentMin: ATTACHMENT_MIN });
+	const [made, parent] = [newestSnapshot(other), newestSnapshot(dir)];
+	if (made === null || parent === null) throw new Error('both have a snapshot');
+	for (const { id, kind } of made.snapshot.bundles) {
+		const to = bundlePath(dir, kind, id);
+		mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+		cpSync(bundlePath(other, kind, id), to);
+	}
+	const snapshot = { ...made.snapshot, parent: { name: parent.name, sha256: parent.sha256 }, ...recordAfter(parent) };
+	const { name, bytes } = encodeSnapshot(snapshot);
+	mkdirSync(dirname(snapshotPath(dir, name)), { recursive: true, mode: 0o700 });
+	writeFileSync(snapshotPath(dir, name), bytes, { mode: 0o400 });
+	return name;
 }
 
 /** Ids of bundles below a folder, sorted. */
