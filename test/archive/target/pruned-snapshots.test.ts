@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { snapshotPath } from '../../../src/archive/layout.ts';
 import { readSnapshot } from '../../../src/archive/snapshots.ts';
+import { encodeSnapshot } from '../../../src/bundle/index.ts';
 import { parseSnapshotName } from '../../../src/domain/index.ts';
 import { bundleNames, filesBelow, packOnce } from '../../support/archive.ts';
 import { failingAt, faultyStore } from '../../support/faulty-store.ts';
@@ -253,6 +254,20 @@ describe('a prune of the target deletes nothing', () => {
 		harm(snapshotPath(host, byHand.record));
 		expect(codesOf(await syncOnce(host, path))).not.toContain('note pruned-at-target');
 		await expectRefused(host, path, byHand.pruned[0] ?? '');
+	});
+
+	test('where the newest snapshot names another record than the one that is here under that name', async () => {
+		const host = copyOf(archive);
+		const { snapshot, sha256 } = readSnapshot(host, byHand.record);
+		const { history: _history, ...state } = snapshot;
+		const { name, bytes } = encodeSnapshot({
+			...state,
+			time: new Date(timeOf(LATER + 3)).toISOString(),
+			parent: { name: byHand.record, sha256 },
+			record: { name: byHand.record, sha256: `${sha256.slice(0, 8)}${'0'.repeat(56)}` },
+		});
+		writeFileSync(snapshotPath(host, name), bytes);
+		await expectRefused(host, copyOf(before.plain), byHand.pruned[0] ?? '');
 	});
 
 	test('where an older snapshot of the archive lies there that no record lists', async () => {

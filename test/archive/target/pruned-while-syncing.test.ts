@@ -160,6 +160,29 @@ test('whenever an archive is pruned while bundles are dropped, none that nothing
 	expect(struck).toContain('create');
 });
 
+test('what a prune takes after the target has proved it, and before it is dropped, does not come on record', async () => {
+	const dir = copyOf(packed.archive);
+	const path = join(quickFolder(), 'target');
+	const plain = folderStore(path);
+	let lists = 0;
+	let taken: readonly string[] = [];
+	const store: BlobStore = {
+		...plain,
+		async *list(...call) {
+			// The first is that of the sync, the second comes after snapshots were shipped, the third before anything is removed here.
+			if (call[0] === 'bundles/' && ++lists === 3) taken = (await prune(dir)).bundles;
+			yield* plain.list(...call);
+		},
+	};
+	const { findings, result } = await syncOnce(dir, path, { store, dropLocal: true });
+	expect(findings).toEqual([]);
+	expect(taken.length).toBeGreaterThan(2);
+	const dropped: readonly string[] = [...(readRecord(dir, { url: path })?.dropped.keys() ?? [])];
+	expect(dropped).toHaveLength(result.dropped?.bundles ?? 0);
+	expect(dropped.length).toBeGreaterThan(1);
+	expect(dropped.filter((id) => taken.includes(id))).toEqual([]);
+});
+
 describe('a bundle that was dropped here', () => {
 	/** A thin archive whose first snapshot was pruned, and a bundle at its target that is on record as dropped and that no snapshot names. */
 	async function thinned() {
