@@ -2,6 +2,9 @@ import type { BundleId, Finding } from '../domain/index.ts';
 import { bundlesNamedBy, readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
 import { type ReadSnapshot, snapshotNames } from './snapshots.ts';
 
+/** Code of a note about a snapshot that was pruned and is still there. */
+export const PRUNE_UNFINISHED = 'prune-unfinished';
+
 /** Reads every snapshot and holds it against what the newest says of it; gives those that can be read and were not pruned, oldest first. */
 export function checkSnapshots(
 	dir: string,
@@ -25,7 +28,7 @@ export function checkSnapshots(
 	}
 	for (const name of leftovers) {
 		report.findings.push({
-			code: 'prune-unfinished',
+			code: PRUNE_UNFINISHED,
 			severity: 'note',
 			subject: name,
 			text: `Snapshot ${name} was pruned and is still there`,

@@ -16,8 +16,8 @@ export function* drawSync(result: SyncResult): Generator<string> {
 	yield `target    ${printable(result.target)}`;
 	if (result.newest !== null) yield `newest    ${result.newest}`;
 	if (result.pruned !== null) {
-		const { bundles, leftovers, bytes } = result.pruned;
-		const what = `${countOf(bundles, 'bundle')}, ${countOf(leftovers, 'leftover')}`;
+		const { snapshots, bundles, leftovers, bytes } = result.pruned;
+		const what = `${countOf(snapshots, 'snapshot')}, ${countOf(bundles, 'bundle')}, ${countOf(leftovers, 'leftover')}`;
 		yield `deleted   ${what} at the target (${formatSize(bytes)})`;
 	}
 	if (result.dropped !== null)

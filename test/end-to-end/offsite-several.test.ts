@@ -155,6 +155,12 @@ function describeTwo(kind: PlaceKind, { encrypted }: { readonly encrypted: boole
 		expect((await sync(first, '--prune', '--prune-grace', '0s', ...prune)).pruned).toEqual(planned.pruned);
 		all.delete(unnamed);
 		expect(await place.list()).toEqual(all);
+		// What the first one prunes in its archive goes there too, and nothing of the other.
+		await first.host.result(...packArguments(first.store, FIRST_NIGHT + 24 * 3600 * 1000));
+		await first.host.result('prune', '--keep-last', '1', '--now', new Date(FIRST_NIGHT + 25 * 3600 * 1000).toISOString());
+		expect(await sync(first, '--prune', ...prune)).toMatchObject({ snapshots: 2, pruned: { snapshots: 1 } });
+		const left = [...(await place.list()).keys()].filter((name) => name.includes('/snapshots/'));
+		expect([first, second].map(({ id }) => left.filter((name) => name.includes(id)).length)).toEqual([2, 1]);
 		await expectBack(first);
 		await expectBack(second);
 	});

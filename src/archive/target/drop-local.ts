@@ -39,22 +39,23 @@ export async function dropLocal(state: SyncState): Promise<Dropped> {
 const BATCH = 256;
 
 async function remove(state: SyncState, proved: readonly Planned[]): Promise<readonly Planned[]> {
-	const { archive, dropped, known, request, target } = state;
+	const { archive, dropped, known, request, target, prunedHere } = state;
 	if (proved.length === 0) return [];
 	// Whoever pruned the target meanwhile may have planned that before this archive's snapshot was there.
 	const listed = await listBundles(target.store, request.signal);
-	const there = proved.filter(({ ref }) => listed.has(ref.id));
 	const lock = archive.lock();
 	try {
+		// A prune of the archive may have come between: what nothing needs any more must not be on record, since nothing keeps it there.
+		const there = proved.filter(({ ref }) => listed.has(ref.id) && prunedHere.isNamed(ref.id));
 		for (const { ref } of there) dropped.set(ref.id, ref.size);
 		const record = readRecord(archive.dir, request.address);
 		if (record === null) throw new Error('a sync remembers its target before it drops anything');
 		writeRecord(archive.files, archive.dir, { ...record, copies: known, dropped });
 		for (const { ref } of there) archive.files.remove(bundlePath(archive.dir, ref.kind, ref.id));
+		return there;
 	} finally {
 		lock.release();
 	}
-	return there;
 }
 
 /** What dropLocal() would remove once all that is lacking was shipped: proves nothing. */

@@ -1,9 +1,10 @@
 import type { SnapshotName } from '../../domain/index.ts';
 import { readSnapshot } from '../snapshots.ts';
 import type { SnapshotCopy } from './listing.ts';
+import type { Chain } from './pruned-here.ts';
 import { readSnapshotBlob } from './remote-archive.ts';
 import { isPoorCopy } from './sealing.ts';
-import { snapshotsLost, targetIsNewer, unknownHere } from './set-back.ts';
+import { namedBefore, prunedThere, snapshotsLost, targetIsNewer, unknownHere } from './set-back.ts';
 import type { SyncState } from './sync-state.ts';
 
 /**
@@ -12,17 +13,14 @@ import type { SyncState } from './sync-state.ts';
  */
 export async function lookForOthers(
 	state: SyncState,
-	{ names, copies }: { readonly names: readonly SnapshotName[]; readonly copies: ReadonlyMap<SnapshotName, readonly SnapshotCopy[]> },
+	{ chain, copies }: { readonly chain: Chain; readonly copies: ReadonlyMap<SnapshotName, readonly SnapshotCopy[]> },
 ): Promise<boolean> {
-	const { archive, target, findings } = state;
-	const here = new Set(names);
+	const { archive, target, findings, request } = state;
+	const here = new Set(chain.names);
 	if ([...copies.keys()].every((name) => here.has(name))) return false;
-	const parents = new Set<SnapshotName>();
-	for (const name of names) {
-		const parent = parentOf(archive.dir, name);
-		if (parent !== null) parents.add(parent);
-	}
-	const { lost, strange } = unknownHere(here, { there: copies.keys(), parents });
+	const parents = new Set(chain.names.flatMap((name) => before(archive.dir, name)));
+	const { pruned, lost, strange } = unknownHere(chain, { there: copies.keys(), parents });
+	if (pruned.length > 0 && request.prune === null) findings.push(prunedThere(target.store.place, pruned));
 	const proved: SnapshotName[] = [];
 	for (const name of strange) if (await isSnapshot(state, { name, copies: copies.get(name) ?? [] })) proved.push(name);
 	if (lost.length > 0) findings.push(snapshotsLost(target.store.place, lost));
@@ -30,12 +28,12 @@ export async function lookForOthers(
 	return proved.length > 0;
 }
 
-function parentOf(dir: string, name: SnapshotName): SnapshotName | null {
+function before(dir: string, name: SnapshotName): SnapshotName[] {
 	try {
-		return readSnapshot(dir, name).snapshot.parent?.name ?? null;
+		return namedBefore(readSnapshot(dir, name).snapshot);
 	} catch (error) {
 		// It is told by whoever ships it.
-		if (isPoorCopy(error)) return null;
+		if (isPoorCopy(error)) return [];
 		throw error;
 	}
 }

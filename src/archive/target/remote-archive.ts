@@ -14,6 +14,7 @@ import { snapshotNames } from '../snapshots.ts';
 import { listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { archiveHeadBlob } from './names.ts';
 import type { Target } from './open-target.ts';
+import { prunedBefore } from './pruned-here.ts';
 import { targetKey } from './record.ts';
 import { isPoorCopy, needIdentities, readSmallBlob } from './sealing.ts';
 
@@ -62,7 +63,7 @@ export async function openRemoteArchive(options: RemoteArchiveOptions): Promise<
 	files.makeFolder(dir);
 	if (headAt(dir) !== id)
 		files.writeFile(join(dir, HEAD_FILE), await usableHead(target, id, { signal, warn }), { mode: 0o600, replace: true });
-	forgetGone(dir, { there: copies, warn });
+	await forgetGone(dir, { target, there: copies, signal, warn });
 	const { names, chosen } = wantedSnapshots(dir, [...copies.keys()].sort(), options.wanted);
 	await eachParallel(names, {
 		width: 8,
@@ -196,21 +197,54 @@ export async function readSnapshotBlob(
 }
 
 /** Snapshots that the target has no more are forgotten here too, and a catalog that stands at one of them. */
-function forgetGone(
+async function forgetGone(
 	dir: string,
-	{ there, warn }: { readonly there: ReadonlyMap<SnapshotName, unknown>; readonly warn: (text: string) => void },
-): void {
+	{
+		target,
+		there,
+		signal,
+		warn,
+	}: {
+		readonly target: Target;
+		readonly there: ReadonlyMap<SnapshotName, readonly SnapshotCopy[]>;
+		readonly signal: AbortSignal;
+		readonly warn: (text: string) => void;
+	},
+): Promise<void> {
 	const here = snapshotNames(dir);
 	const gone = here.filter((name) => !there.has(name));
 	if (gone.length === 0) return;
 	const newest = here.at(-1);
-	if (newest !== undefined && gone.includes(newest)) {
+	if (newest !== undefined && gone.includes(newest) && !(await prunedThere(target, { there, signal })).has(newest)) {
 		warn(`the target had snapshot ${newest} when it was read last, and has it no more: it was set back, or somebody removed it`);
 	}
 	const stands = catalogStand(dir);
 	for (const name of gone) rmSync(snapshotPath(dir, name), { force: true });
 	if (stands === 'unknown' || (stands !== null && gone.includes(stands))) {
 		for (const suffix of ['', '-wal', '-shm']) rmSync(join(dir, CATALOG_FILE + suffix), { force: true });
+	}
+}
+
+/** What was pruned by what the newest snapshot there says; nothing where that cannot be read. */
+async function prunedThere(
+	target: Target,
+	{ there, signal }: { readonly there: ReadonlyMap<SnapshotName, readonly SnapshotCopy[]>; readonly signal: AbortSignal },
+): Promise<ReadonlySet<SnapshotName>> {
+	async function read(name: SnapshotName) {
+		return decodeSnapshot(name, await readSnapshotBlob(target, { name, copies: there.get(name) ?? [], signal }));
+	}
+	const newest = [...there.keys()].sort().at(-1);
+	if (newest === undefined) return new Set();
+	try {
+		const { history, record } = (await read(newest)).snapshot;
+		if (history !== undefined) return prunedBefore(newest, history);
+		if (record === undefined) return new Set();
+		const found = await read(record.name);
+		const said = found.sha256 === record.sha256 ? found.snapshot.history : undefined;
+		return said === undefined ? new Set() : prunedBefore(record.name, said);
+	} catch (error) {
+		if (!isPoorCopy(error)) throw error;
+		return new Set();
 	}
 }
 

@@ -1,19 +1,18 @@
 import { join } from 'node:path';
-import { decodeSnapshot } from '../../bundle/index.ts';
-import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName } from '../../domain/index.ts';
+import { type BundleId, type BundleRef, type Finding, MailsealError } from '../../domain/index.ts';
 import { type Files, listNames, sizeOf } from '../../platform/index.ts';
-import { bundleFolder, bundlePath, HEAD_FILE, snapshotPath } from '../layout.ts';
+import { bundleFolder, bundlePath, HEAD_FILE } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
 import { README_TEXT, RECOVER_SCRIPT } from '../readme.ts';
 import type { Run } from '../requests.ts';
 import type { Outcome } from '../results.ts';
-import { readSnapshot, snapshotNames } from '../snapshots.ts';
 import type { Workers } from '../workers.ts';
 import { provedPieces } from './download.ts';
-import { type BundleCopy, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
+import { type BundleCopy, listBundles, listSnapshotCopies } from './listing.ts';
 import type { Target } from './open-target.ts';
-import { archiveIdOf, chooseArchive, readHeadBlob, readSnapshotBlob } from './remote-archive.ts';
+import { archiveIdOf, chooseArchive, readHeadBlob } from './remote-archive.ts';
+import { notThere, repairSnapshots } from './repair-snapshots.ts';
 import { isPoorCopy, needIdentities, readBlob } from './sealing.ts';
 
 export interface RepairRequest extends Run {
@@ -39,7 +38,8 @@ export interface RepairResult {
 	readonly dryRun: boolean;
 }
 
-interface Tally {
+/** What a repair found and did so far. */
+export interface Tally {
 	readonly damaged: Set<string>;
 	readonly missing: Set<string>;
 	readonly findings: Finding[];
@@ -47,7 +47,7 @@ interface Tally {
 	repairedBytes: number;
 }
 
-/** Fetches what is damaged or missing here from a target. What lies at a target only, on purpose, stays there. */
+/** Fetches what is damaged or missing here from a target. What lies at a target only, on purpose, stays there, and what was pruned. */
 export async function repair(archive: Archive, request: RepairRequest, workers: Workers): Promise<Outcome<RepairResult>> {
 	const started = performance.now();
 	const { target, signal, dryRun } = request;
@@ -104,63 +104,6 @@ export async function adoptArchive(
 	files.writeFile(join(dir, 'README.txt'), Buffer.from(README_TEXT), { mode: 0o600, replace: true });
 	files.writeFile(join(dir, 'recover.py'), Buffer.from(RECOVER_SCRIPT), { mode: 0o700, replace: true });
 	files.writeFile(join(dir, HEAD_FILE), head, { mode: 0o600 });
-}
-
-/** Brings back snapshots; gives every bundle that any of them names. */
-async function repairSnapshots(
-	archive: Archive,
-	{
-		request,
-		tally,
-		there,
-	}: { readonly request: RepairRequest; readonly tally: Tally; readonly there: ReadonlyMap<SnapshotName, readonly SnapshotCopy[]> },
-): Promise<Map<BundleId, BundleRef>> {
-	const refs = new Map<BundleId, BundleRef>();
-	const here = new Set(snapshotNames(archive.dir));
-	for (const name of [...new Set([...here, ...there.keys()])].sort()) {
-		try {
-			if (here.has(name)) {
-				for (const ref of readSnapshot(archive.dir, name).snapshot.bundles) refs.set(ref.id, ref);
-				continue;
-			}
-			tally.missing.add(name);
-		} catch (error) {
-			if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
-			tally.damaged.add(name);
-		}
-		const copies = there.get(name) ?? [];
-		if (copies.length === 0) {
-			tally.findings.push(notThere(name, `Snapshot ${name}`, request.target));
-			continue;
-		}
-		const bytes = await fetchSnapshot(name, { copies, request, tally });
-		if (bytes === null) continue;
-		if (!request.dryRun) archive.files.writeFile(snapshotPath(archive.dir, name), bytes, { mode: 0o400, replace: true });
-		for (const ref of decodeSnapshot(name, bytes).snapshot.bundles) refs.set(ref.id, ref);
-		tally.repairedBytes += bytes.length;
-		tally.repaired++;
-	}
-	return refs;
-}
-
-/** Null, with a finding, where no copy is whole. */
-async function fetchSnapshot(
-	name: SnapshotName,
-	{ copies, request, tally }: { readonly copies: readonly SnapshotCopy[]; readonly request: RepairRequest; readonly tally: Tally },
-): Promise<Uint8Array | null> {
-	try {
-		return await readSnapshotBlob(request.target, { name, copies, signal: request.signal });
-	} catch (error) {
-		if (!isPoorCopy(error)) throw error;
-		tally.findings.push({
-			code: 'target-snapshot-damaged',
-			severity: 'error',
-			subject: name,
-			text: `Snapshot ${name} is harmed here, and its copy at the target too: ${error.message}`,
-			hint: 'try another target',
-		});
-		return null;
-	}
 }
 
 async function findHarmed(
@@ -267,14 +210,4 @@ async function fetchBundle(
 		hint: 'try another target',
 	});
 	return false;
-}
-
-function notThere(subject: string, what: string, target: Target): Finding {
-	return {
-		code: 'not-at-target',
-		severity: 'error',
-		subject,
-		text: `${what} is harmed here and is not at "${target.store.place}" either`,
-		hint: 'try another target; "mailseal pack --rescan" stores again what the mail store still has',
-	};
 }

@@ -12,6 +12,7 @@ import {
 import { asMailsealError } from '../../platform/index.ts';
 import { snapshotPath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
+import { isDamage } from '../read-stored.ts';
 import type { SnapshotStanding } from './check-snapshot-copies.ts';
 import { listBundles } from './listing.ts';
 import { bundleBlob, type StoredName } from './names.ts';
@@ -26,7 +27,7 @@ export async function shipMissing(
 	state: SyncState,
 	{ names, snapshots }: { readonly names: readonly SnapshotName[]; readonly snapshots: SnapshotStanding },
 ): Promise<void> {
-	const { refs, standing, request } = state;
+	const { refs, standing, request, prunedHere } = state;
 	const { there, damaged } = snapshots;
 	const waiting: SnapshotName[] = [];
 	const later = new Set<BundleId>();
@@ -61,7 +62,7 @@ export async function shipMissing(
 			snapshot.bundles.filter(({ id }) => !standing.has(id)),
 		);
 		if (snapshot.bundles.some(({ id }) => !standing.has(id))) {
-			state.findings.push(incomplete(name, snapshot, state));
+			if (!prunedHere.isPruned(name)) state.findings.push(incomplete(name, snapshot, state));
 			continue;
 		}
 		await shipHead();
@@ -78,9 +79,9 @@ export async function shipMissing(
 /** Bundles shipped between two times that what is known is written down. */
 const REMEMBER_EVERY = 64;
 
-/** A snapshot as it lies here; null, with a finding, where it is damaged. */
+/** A snapshot as it lies here; null where it was pruned since, and with a finding where it is damaged. */
 function readWaiting(
-	{ archive, findings }: SyncState,
+	{ archive, findings, prunedHere }: SyncState,
 	name: SnapshotName,
 ): { readonly snapshot: Snapshot; readonly bytes: Uint8Array } | null {
 	const path = snapshotPath(archive.dir, name);
@@ -89,7 +90,11 @@ function readWaiting(
 		return { bytes, snapshot: decodeSnapshot(name, bytes).snapshot };
 	} catch (error) {
 		const known = asMailsealError(error, 'read', path);
-		if (!(known instanceof MailsealError) || known.code !== 'archive-damaged') throw known;
+		if (!isDamage(known)) throw known;
+		if (known.code === 'not-found') {
+			if (prunedHere.isPruned(name)) return null;
+			throw known;
+		}
 		findings.push({
 			code: 'snapshot-damaged',
 			severity: 'error',
@@ -103,7 +108,7 @@ function readWaiting(
 
 /** Ships bundles, in place of copies that were found damaged; what this archive cannot give is named once. */
 export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Promise<void> {
-	const { archive, target, request, standing, damaged, known, findings, tally, elsewhere } = state;
+	const { archive, target, request, standing, damaged, known, findings, tally, elsewhere, prunedHere } = state;
 	await eachParallel(
 		refs.filter(({ id }) => !tally.failed.has(id)),
 		{
@@ -121,7 +126,7 @@ export async function shipAll(state: SyncState, refs: readonly BundleRef[]): Pro
 				});
 				if ('code' in shipped) {
 					tally.failed.add(ref.id);
-					findings.push(shipped);
+					if (prunedHere.isNamed(ref.id)) findings.push(shipped);
 					return;
 				}
 				if (shipped.bytes > 0) tally.shipped++;

@@ -5,6 +5,7 @@ import type { Run } from '../requests.ts';
 import type { TargetAddress, TargetKeys } from './keys.ts';
 import type { BundleCopy } from './listing.ts';
 import type { Target } from './open-target.ts';
+import type { PrunedHere } from './pruned-here.ts';
 import type { KnownCopy } from './record.ts';
 
 /** Sealed bundles that were removed here since the target has them, or in a dry run those that would be. */
@@ -15,6 +16,8 @@ export interface Dropped {
 
 /** What was deleted at the target, or in a dry run what would be. */
 export interface Pruned {
+	/** Snapshots of this archive that were pruned here. */
+	readonly snapshots: number;
 	readonly bundles: number;
 	/** What cut-off transfers left behind. */
 	readonly leftovers: number;
@@ -27,7 +30,7 @@ export interface SyncRequest extends Run {
 	readonly keys: TargetKeys;
 	/** The target proves one bundle in so many, another share each day: 1 is all of them, null none. */
 	readonly check: number | null;
-	/** Deletes what no snapshot there needs, of bundles that lie there for so many milliseconds; null deletes nothing. */
+	/** Deletes what was pruned here, and what no snapshot there needs, of bundles that lie there for so many milliseconds; null deletes nothing. */
 	readonly prune: { readonly grace: number } | null;
 	/** Removes sealed bundles here once the target has proved its copies. */
 	readonly dropLocal: boolean;
@@ -64,8 +67,9 @@ export interface SyncState {
 	readonly archive: Archive;
 	readonly request: SyncRequest;
 	readonly target: Target;
-	/** Every bundle that a snapshot of this archive names. */
+	/** Every bundle that a snapshot of this archive names which was not pruned. */
 	readonly refs: ReadonlyMap<BundleId, BundleRef>;
+	readonly prunedHere: PrunedHere;
 	/** Good copies at the target, by what is known so far. */
 	readonly standing: Map<BundleId, BundleCopy>;
 	/** Copies found damaged. */

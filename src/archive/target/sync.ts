@@ -1,20 +1,23 @@
 import { join } from 'node:path';
 import { type BundleId, type BundleRef, MailsealError, type SnapshotName } from '../../domain/index.ts';
 import { acquireLock, sizeOf } from '../../platform/index.ts';
-import { currentCatalog } from '../current-catalog.ts';
 import { bundlePath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
+import { isDamage } from '../read-stored.ts';
 import type { Outcome } from '../results.ts';
-import { readSnapshot, snapshotNames } from '../snapshots.ts';
+import { readSnapshot } from '../snapshots.ts';
 import { proveCopies } from './check.ts';
 import { checkSnapshotCopies } from './check-snapshot-copies.ts';
 import { sizeProblem, standingOf } from './compare.ts';
 import { dropLocal, originOf, plannedDrop } from './drop-local.ts';
+import { forgetUnnamed } from './forget-unnamed.ts';
+import { knownBundles } from './known-bundles.ts';
 import { type BundleCopy, type Listing, listBundles, listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { lookForOthers } from './look-for-others.ts';
 import { openTarget, type Target } from './open-target.ts';
 import { pruneTarget } from './prune.ts';
+import { chainHere, openPrunedHere } from './pruned-here.ts';
 import { bundlesElsewhere, emptyRecord, readRecord, recordsFolder, type TargetRecord, targetKey, writeRecord } from './record.ts';
 import { shipMissing } from './ship-missing.ts';
 import { damagedCopy, type SyncRequest, type SyncResult, type SyncState } from './sync-state.ts';
@@ -41,13 +44,16 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 	const target = await openTarget({ address, store, keys, create: true, known: before !== null, dryRun, signal });
 	// From now on an empty place there is a disk that is not mounted.
 	if (before === null && target !== null && !dryRun) writeRecord(archive.files, archive.dir, record);
-	const names = snapshotNames(archive.dir);
-	const refs = await knownBundles(archive, { names, request });
+	const prunedHere = openPrunedHere(archive.dir);
+	const chain = chainHere(archive.dir);
+	const { names } = chain;
+	const { refs, isComplete } = await knownBundles(archive, { chain, prunedHere, request });
 	const listed = target === null ? NOTHING_LISTED : await list(target, archive.id, signal);
 	const state: Omit<SyncState, 'target'> = {
 		archive,
 		request,
 		refs,
+		prunedHere,
 		standing: new Map(),
 		damaged: new Map(),
 		known: new Map(record.copies),
@@ -71,9 +77,10 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 		const copies = listed.snapshots.get(archive.id) ?? new Map<SnapshotName, readonly SnapshotCopy[]>();
 		const head = listed.heads.get(archive.id);
 		const snapshots = await checkSnapshotCopies(all, { names, copies, head }, request.check);
-		const isForked = await lookForOthers(all, { names, copies });
+		const isForked = await lookForOthers(all, { chain, copies });
+		forgetUnnamed(all, { chain, isComplete, listed: listed.bundles });
 		const lacking = isForked ? [] : names.filter((name) => !snapshots.there.has(name));
-		const prune = () => (request.prune === null ? null : pruneTarget(all, { names, grace: request.prune.grace }));
+		const prune = () => (request.prune === null ? null : pruneTarget(all, { chain, there: snapshots.there, grace: request.prune.grace }));
 		if (dryRun) {
 			const planned = plannedResult(state, { names: lacking, started });
 			const dropped = request.dropLocal ? plannedDrop(state) : null;
@@ -140,30 +147,6 @@ async function list(target: Target, archive: string, signal: AbortSignal): Promi
 	return { bundles, ...rest };
 }
 
-/** Every bundle that any snapshot of the archive names: the catalog knows them, but for those of snapshots that it has not seen. */
-async function knownBundles(
-	archive: Archive,
-	{ names, request }: { readonly names: readonly SnapshotName[]; readonly request: SyncRequest },
-): Promise<Map<BundleId, BundleRef>> {
-	const catalog = await currentCatalog(archive, { progress: request.progress, signal: request.signal });
-	try {
-		const refs = new Map(catalog.knownBundles().map((ref) => [ref.id, ref]));
-		const seen = catalog.knownSnapshots();
-		for (const name of names) {
-			if (seen.has(name)) continue;
-			try {
-				for (const ref of readSnapshot(archive.dir, name).snapshot.bundles) refs.set(ref.id, ref);
-			} catch (error) {
-				// It is told, and not shipped.
-				if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
-			}
-		}
-		return refs;
-	} finally {
-		catalog.close();
-	}
-}
-
 function compareAll(
 	state: Omit<SyncState, 'target'>,
 	copies: ReadonlyMap<BundleId, readonly BundleCopy[]>,
@@ -185,7 +168,7 @@ function compareAll(
  * nothing is known: they are not missed for certain.
  */
 async function nameReplaced(state: SyncState): Promise<ReadonlySet<BundleId>> {
-	const { archive, standing, known, refs, target, findings, request } = state;
+	const { archive, standing, known, refs, target, findings, request, prunedHere } = state;
 	const replaced = new Set<BundleId>();
 	const others = [...standing].flatMap(([id, copy]) => {
 		const own = known.get(id)?.sealedHash;
@@ -202,7 +185,7 @@ async function nameReplaced(state: SyncState): Promise<ReadonlySet<BundleId>> {
 			}
 			const origin = await originOf(state, { ref, copy, signal });
 			if (origin === 'opened' && copy.sealedHash !== null) known.set(ref.id, { sealedHash: copy.sealedHash, size: copy.size });
-			if (origin !== 'unknown') return;
+			if (origin !== 'unknown' || !prunedHere.isNamed(ref.id)) return;
 			standing.delete(ref.id);
 			replaced.add(ref.id);
 			findings.push({
@@ -218,10 +201,10 @@ async function nameReplaced(state: SyncState): Promise<ReadonlySet<BundleId>> {
 }
 
 /** Sealed bundles that are not here and on no record: lost here, or the record was, or the target was not whole for a night. */
-function nameMissingHere({ archive, refs, standing, dropped, findings, target }: SyncState): void {
+function nameMissingHere({ archive, refs, standing, dropped, findings, target, prunedHere }: SyncState): void {
 	const missing = [...refs.values()].filter(({ id, kind }) => {
 		if (kind !== 'sealed' || !standing.has(id) || dropped.has(id)) return false;
-		return sizeOf(bundlePath(archive.dir, kind, id)) === null && !archive.offsite.has(id);
+		return sizeOf(bundlePath(archive.dir, kind, id)) === null && !archive.offsite.has(id) && prunedHere.isNamed(id);
 	});
 	const [first] = missing;
 	if (first === undefined) return;
@@ -243,12 +226,12 @@ function newestWhole({ archive, standing }: SyncState, names: readonly SnapshotN
 	return null;
 }
 
-/** Null where the snapshot cannot be read here. */
+/** Null where the snapshot cannot be read here, or was pruned since. */
 function bundlesNamedBy({ dir }: Archive, name: SnapshotName): readonly BundleRef[] | null {
 	try {
 		return readSnapshot(dir, name).snapshot.bundles;
 	} catch (error) {
-		if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+		if (!isDamage(error)) throw error;
 		return null;
 	}
 }

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BundleId, BundleRef, Finding, SnapshotName } from '../../domain/index.ts';
-import { checkSnapshots } from '../check-snapshots.ts';
+import { checkSnapshots, PRUNE_UNFINISHED } from '../check-snapshots.ts';
 import { currentCatalog } from '../current-catalog.ts';
 import { openItemFetcher } from '../fetch-items.ts';
 import { isItsTurn } from '../its-turn.ts';
@@ -38,6 +38,7 @@ export async function verifyTarget(archive: Archive, request: VerifyTargetReques
 	const damaged = new Set<string>(request.opening.map(({ subject }) => subject));
 	const missing = new Set<string>();
 	const snapshots = checkSnapshots(archive.dir, { findings, damaged, missing });
+	tellPruned(findings, target.store.place);
 	const refs = new Map<BundleId, BundleRef>();
 	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) refs.set(ref.id, ref);
 	await verifySnapshotCopies(archive, { request, names: snapshots.map(({ name }) => name), findings, damaged, missing });
@@ -96,6 +97,20 @@ export async function verifyTarget(archive: Archive, request: VerifyTargetReques
 			seconds: (performance.now() - started) / 1000,
 		},
 	};
+}
+
+/** What is a prune cut off in an archive is at a target what no sync was told to remove. */
+function tellPruned(findings: Finding[], place: string): void {
+	const left = findings.filter(({ code }) => code === PRUNE_UNFINISHED);
+	const last = left.at(-1);
+	if (last === undefined) return;
+	const others = findings.filter(({ code }) => code !== PRUNE_UNFINISHED);
+	findings.splice(0, findings.length, ...others, {
+		...last,
+		code: 'pruned-at-target',
+		text: `${left.length} snapshots that were pruned still lie at "${place}", the last is ${last.subject}; bundles that only they need were not looked at`,
+		hint: '"mailseal sync --prune" of the archive removes them',
+	});
 }
 
 interface Context {

@@ -34,7 +34,7 @@ export function describe(command: Command): void {
 			new Option('--check [share]', 'have the target prove all its bundles, or one in so many, e.g. 1/7').argParser(shareValue('--check')),
 		)
 		.option('--no-check', 'have it prove none')
-		.option('--prune', 'delete what no snapshot at the target needs any more')
+		.option('--prune', 'delete there what was pruned here, and what no snapshot at the target needs any more')
 		.addOption(
 			new Option('--prune-grace <duration>', 'but nothing younger, which may belong to a sync that is under way')
 				.argParser(durationValue('--prune-grace'))

@@ -10,26 +10,54 @@ function named(day: number): SnapshotName {
 	return parseSnapshotName(`202611${String(day).padStart(2, '0')}T021500Z-0a1b2c3d`);
 }
 
+interface Fork {
+	readonly what: string;
+	readonly here: readonly number[];
+	readonly there: readonly number[];
+	readonly parents: readonly number[];
+	/** What the record says. */
+	readonly kept?: readonly number[];
+	readonly taken?: readonly number[];
+	readonly lost?: readonly number[];
+	readonly strange?: readonly number[];
+	readonly pruned?: readonly number[];
+}
+
 describe('a snapshot at a target and not here', () => {
-	test.each([
-		{ what: 'that one here follows was lost', here: [1, 3], there: [1, 2, 3], parents: [1, 2], lost: [2], strange: [] },
-		{ what: 'that is older than all here was lost', here: [3, 4], there: [1, 2, 3], parents: [3], lost: [1, 2], strange: [] },
-		{ what: 'that is the parent of the oldest here was lost', here: [3], there: [2, 3], parents: [2], lost: [2], strange: [] },
-		{ what: 'that is newer than all here is strange', here: [1, 2], there: [1, 2, 3, 4], parents: [1], lost: [], strange: [3, 4] },
-		{
-			what: 'that lies between, and that nothing here follows, is strange',
-			here: [1, 4],
-			there: [2, 4],
-			parents: [1],
-			lost: [],
-			strange: [2],
-		},
-		{ what: 'is strange where nothing is here', here: [], there: [2], parents: [], lost: [], strange: [2] },
+	test.each<Fork>([
+		{ what: 'that one here follows was lost', here: [1, 3], there: [1, 2, 3], parents: [1, 2], lost: [2] },
+		{ what: 'that is older than all here was lost', here: [3, 4], there: [1, 2, 3], parents: [3], lost: [1, 2] },
+		{ what: 'that is the parent of the oldest here was lost', here: [3], there: [2, 3], parents: [2], lost: [2] },
+		{ what: 'that is newer than all here is strange', here: [1, 2], there: [1, 2, 3, 4], parents: [1], strange: [3, 4] },
+		{ what: 'that lies between, and that nothing here follows, is strange', here: [1, 4], there: [2, 4], parents: [1], strange: [2] },
+		{ what: 'is strange where nothing is here', here: [], there: [2], parents: [], strange: [2] },
 		{ what: 'of each kind is told apart from the others', here: [2, 5], there: [6, 1, 4, 3], parents: [4], lost: [1, 4], strange: [3, 6] },
-		{ what: 'there is none where all are here', here: [1, 2, 3], there: [1, 3], parents: [1, 2], lost: [], strange: [] },
-	])('$what', ({ here, there, parents, lost, strange }) => {
-		const found = unknownHere(new Set(here.map(named)), { there: there.map(named), parents: new Set(parents.map(named)) });
-		expect(found).toEqual({ lost: lost.map(named), strange: strange.map(named) });
+		{ what: 'there is none where all are here', here: [1, 2, 3], there: [1, 3], parents: [1, 2] },
+		{ what: 'that the record lists as pruned was pruned', here: [5], there: [1, 2, 5], parents: [4], taken: [1, 2, 3, 4], pruned: [1, 2] },
+		{ what: 'that was pruned is so although one here follows it', here: [3], there: [2], parents: [2], taken: [2], pruned: [2] },
+		{ what: 'that the record lists as kept was lost', here: [5], there: [2, 5], parents: [4], kept: [2], taken: [1, 3, 4], lost: [2] },
+		{
+			what: 'that an archive never had which was set back, went on and pruned all that it had is strange, and not older than all',
+			here: [7],
+			there: [1, 2, 4, 5],
+			parents: [6],
+			taken: [1, 2, 3, 6],
+			pruned: [1, 2],
+			strange: [4, 5],
+		},
+		{
+			what: 'that is older than all that was pruned was lost',
+			here: [5],
+			there: [1, 2],
+			parents: [4],
+			taken: [2, 3, 4],
+			pruned: [2],
+			lost: [1],
+		},
+	])('$what', ({ here, there, parents, kept = [], taken = [], lost = [], strange = [], pruned = [] }) => {
+		const chain = { names: here.map(named), kept: kept.map(named), pruned: new Set(taken.map(named)) };
+		const found = unknownHere(chain, { there: there.map(named), parents: new Set(parents.map(named)) });
+		expect(found).toEqual({ lost: lost.map(named), strange: strange.map(named), pruned: pruned.map(named) });
 	});
 });
 

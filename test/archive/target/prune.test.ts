@@ -232,7 +232,7 @@ test('a prune deletes what cut-off transfers left, once it is old, and none of s
 	const old = new Date(Date.now() - 10 * DAY);
 	for (const name of files.slice(1)) utimesSync(join(folder, name), old, old);
 	const { result } = await syncOnce(archive, path, { ...NOW, prune: { grace: 7 * DAY } });
-	expect(result.pruned).toEqual({ bundles: 0, leftovers: 1, bytes: 4 });
+	expect(result.pruned).toEqual({ snapshots: 0, bundles: 0, leftovers: 1, bytes: 4 });
 	const left = [...filesBelow(path).keys()];
 	for (const name of ['mine.txt', 'notes.txt', '.tmp-0123456789abcdef', '.zip.part']) {
 		expect(left.filter((one) => one.endsWith(name))).toHaveLength(1);
