@@ -4,21 +4,21 @@ import { type BundleBuilder, type Item, inOrder } from './bundle-builder.ts';
 import { carriedAttachmentBytes, carriedBytes, damageFinding } from './carry.ts';
 import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
+import type { BundleSettings } from './requests.ts';
 
-/** A volatile bundle of which less than this share is alive is folded into tonight's. */
-const LIVE_SHARE = 0.5;
-/** More volatile bundles than this are never kept: the least alive are folded first. */
-const MOST_BUNDLES = 100;
 /** What a word, and a message or attachment beside its bytes, takes in a bundle: its share of the manifest and of the zip's records. Bytes. */
 const WORD_BYTES = 60;
 const ITEM_BYTES = 300;
 
 /** Which volatile bundles tonight's bundle takes over: pure, from how alive each is. */
-export function bundlesToFold(liveness: readonly Liveness[]): Set<BundleId> {
+export function bundlesToFold(
+	liveness: readonly Liveness[],
+	{ foldBelow, mostVolatile }: Pick<BundleSettings, 'foldBelow' | 'mostVolatile'>,
+): Set<BundleId> {
 	const fold = new Set<BundleId>();
-	for (const one of liveness) if (liveSize(one) < fullSize(one) * LIVE_SHARE) fold.add(one.bundle);
+	for (const one of liveness) if (liveSize(one) < fullSize(one) * foldBelow) fold.add(one.bundle);
 	const kept = liveness.filter((one) => !fold.has(one.bundle)).sort((a, b) => liveSize(a) - liveSize(b));
-	for (const one of kept.slice(0, Math.max(0, kept.length + 1 - MOST_BUNDLES))) fold.add(one.bundle);
+	for (const one of kept.slice(0, Math.max(0, kept.length + 1 - mostVolatile))) fold.add(one.bundle);
 	return fold;
 }
 

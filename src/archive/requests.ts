@@ -1,4 +1,4 @@
-import type { AccountName, FolderName, Policy, Progress } from '../domain/index.ts';
+import type { AccountName, AttachmentsWhen, FolderName, Policy, Progress } from '../domain/index.ts';
 import type { MailSource } from '../sources/index.ts';
 import type { VerifyMode } from './results.ts';
 
@@ -11,6 +11,12 @@ export interface BundleSettings {
 	/** How long quiet mail may wait for a bundle to fill. */
 	readonly linger: number;
 	readonly compress: boolean;
+	/** When an attachment is sealed: with the first quiet message that needs it, or as soon as one comes that may become quiet. */
+	readonly attachments: AttachmentsWhen;
+	/** A volatile bundle of which less than this share is alive is folded into tonight's. */
+	readonly foldBelow: number;
+	/** More volatile bundles than this are never kept: those with the least alive in them are folded first. */
+	readonly mostVolatile: number;
 }
 
 export const DEFAULT_BUNDLES: BundleSettings = {
@@ -18,6 +24,9 @@ export const DEFAULT_BUNDLES: BundleSettings = {
 	max: 96 * 1024 * 1024,
 	linger: 30 * 24 * 3600 * 1000,
 	compress: true,
+	attachments: 'quiet',
+	foldBelow: 0.5,
+	mostVolatile: 100,
 };
 
 /** What every long call takes. */

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/index.ts';
+import { dueOf } from '../classifier/index.ts';
 import { type AttachmentId, type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
 import type { Arrived } from './arrive.ts';
 import { type Item, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
@@ -83,17 +84,17 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		});
 	}
 
+	// Before it is asked what is alive: what is sealed now need not be carried.
 	await attachments.flush();
-
 	// A night without news leaves every bundle as alive as it was.
 	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
-	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness());
+	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness(), bundles);
 	await carryLive(dropped, { archive, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
 	const isWritten = (bundle: BundleId): boolean => writer.written.some((ref) => ref.id === bundle);
 	const isGone = (bundle: BundleId): boolean => dropped.has(bundle) || (tonight.missing.has(bundle) && !isWritten(bundle));
 	const isAttachmentKept = (id: AttachmentId): boolean =>
-		builder.hasAttachment(id) || catalog.pack.attachmentCopies(id).some((copy) => !isGone(copy.bundle));
+		builder.hasAttachment(id) || attachments.has(id) || catalog.pack.attachmentCopies(id).some((copy) => !isGone(copy.bundle));
 	const isKept = (id: PlacedWord['message']): boolean =>
 		builder.has(id) ||
 		catalog.pack
@@ -110,18 +111,23 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		const isChange = known === null || !sameWord(known, word);
 		// Only the catalog remembers a word whose bundle is missing: it is said anew.
 		const isNews = isChange || (tonight.missing.size > 0 && catalog.pack.isWordMissing(word));
-		const items: Item[] = isKept(word.message) ? [] : [arrived, ...arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id))];
+		const apart = isKept(word.message) ? [] : arrived.attachments.filter(({ line }) => !isAttachmentKept(line.id));
+		const isSealedNow = bundles.attachments === 'arrival' && dueOf(word, policy) !== null;
+		const items: Item[] = isKept(word.message) ? [] : [arrived, ...(isSealedNow ? [] : apart)];
 		await makeRoom(items);
-		for (const item of items) {
-			if (item.line.type === 'attachment' && catalog.pack.attachmentCopies(item.line.id).length === 0) tally.attachments++;
-			builder.add(item);
+		for (const one of apart) {
+			const isNew = catalog.pack.attachmentCopies(one.line.id).length === 0;
+			if (isSealedNow) await attachments.add({ ...one, isNew });
+			else if (isNew) tally.attachments++;
 		}
+		for (const item of items) builder.add(item);
 		if (isNews) {
 			builder.addWord(word);
 			if (known === null) tally.added++;
 			else if (isChange) tally.changed++;
 		}
 		await flushIfFull();
+		await attachments.flushStreamed();
 		// What is read out of its message again must be written before the message is let go.
 		if (items.some(({ stored }) => !(stored instanceof Uint8Array)) && builder.items > 0) await writer.write('volatile', builder.take());
 		arrived.release();
@@ -130,6 +136,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		builder.addWord(word);
 		await flushIfFull();
 	}
+	await attachments.flush();
 	if (builder.items > 0 || builder.words > 0) await writer.write('volatile', builder.take());
 
 	for (const account of scan.accounts) {

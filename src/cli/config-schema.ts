@@ -1,6 +1,17 @@
 import type { BundleSettings } from '../archive/index.ts';
-import { type AccountName, MailsealError, type Policy, parseAccountName, parseDuration, parseSize } from '../domain/index.ts';
+import {
+	type AccountName,
+	ATTACHMENTS_WHEN,
+	type AttachmentsWhen,
+	MailsealError,
+	type Policy,
+	parseAccountName,
+	parseDuration,
+	parseFraction,
+	parseSize,
+} from '../domain/index.ts';
 import { ATTACHMENT_MIN_RANGE, isAttachmentMin } from './attachment-min.ts';
+import { MOST_VOLATILE } from './limits.ts';
 import { MOST_TRANSFERS } from './target-options.ts';
 import type { TargetSettings } from './target-settings.ts';
 
@@ -44,7 +55,14 @@ const KEEP: Keys = {
 	'keep-yearly': readCount,
 };
 const POLICY = { 'quiet-period': readDuration, 'unread-period': readDuration, never: readNames } satisfies Keys;
-const BUNDLE = { target: readSize, linger: readDuration, max: readSize } satisfies Keys;
+const BUNDLE = {
+	target: readSize,
+	linger: readDuration,
+	max: readSize,
+	'seal-attachments': readAttachmentsWhen,
+	'fold-below': readFraction,
+	'most-volatile': readMostVolatile,
+} satisfies Keys;
 const ROOT = {
 	archive: readText,
 	sources: readSources,
@@ -60,7 +78,7 @@ const ROOT = {
 export function parseConfig(document: unknown, refuse: Refuse): Config {
 	const root = readTable(document, ROOT, { path: [], refuse });
 	const policy = root.policy ?? {};
-	const bundle = root.bundle ?? {};
+	const { 'seal-attachments': attachments, 'fold-below': foldBelow, 'most-volatile': mostVolatile, ...bundle } = root.bundle ?? {};
 	return {
 		...(root.archive === undefined ? {} : { archive: root.archive }),
 		sources: root.sources ?? [],
@@ -69,7 +87,13 @@ export function parseConfig(document: unknown, refuse: Refuse): Config {
 			...(policy['unread-period'] === undefined ? {} : { unreadPeriod: policy['unread-period'] }),
 			...(policy.never === undefined ? {} : { never: policy.never }),
 		},
-		bundles: { ...bundle, ...(root.compress === undefined ? {} : { compress: root.compress }) },
+		bundles: {
+			...bundle,
+			...(attachments === undefined ? {} : { attachments }),
+			...(foldBelow === undefined ? {} : { foldBelow }),
+			...(mostVolatile === undefined ? {} : { mostVolatile }),
+			...(root.compress === undefined ? {} : { compress: root.compress }),
+		},
 		...(root['attachment-min'] === undefined ? {} : { attachmentMin: root['attachment-min'] }),
 		targets: root.targets ?? new Map(),
 	};
@@ -136,6 +160,27 @@ function readDuration(value: unknown, at: At): number {
 function readSize(value: unknown, at: At): number {
 	if (typeof value === 'number') return readCount(value, at);
 	return readParsed(value, at, { parse: parseSize, shouldBe: 'a size such as "64MiB", or bytes as an integer' });
+}
+
+function readFraction(value: unknown, at: At): number {
+	const shouldBe = 'a share from 0 to 1, such as 0.5 or "50%"';
+	if (typeof value === 'number') {
+		if (value >= 0 && value <= 1) return value;
+		throw at.refuse(at.path, { is: `it is ${value}`, shouldBe });
+	}
+	return readParsed(value, at, { parse: parseFraction, shouldBe });
+}
+
+function readMostVolatile(value: unknown, at: At): number {
+	const count = readCount(value, at);
+	if (count >= 1 && count <= MOST_VOLATILE) return count;
+	throw at.refuse(at.path, { is: `it is ${count}`, shouldBe: `an integer from 1 to ${MOST_VOLATILE}` });
+}
+
+function readAttachmentsWhen(value: unknown, at: At): AttachmentsWhen {
+	const found = ATTACHMENTS_WHEN.find((when) => when === value);
+	if (found !== undefined) return found;
+	throw at.refuse(at.path, { is: `it is ${show(value)}`, shouldBe: '"quiet" or "arrival"' });
 }
 
 function readAttachmentMin(value: unknown, at: At): number {

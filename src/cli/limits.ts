@@ -6,6 +6,9 @@ export const ROWS_ON_TERMINAL = 1000;
 /** The largest limit: as good as none, and still a number that every part can count with. */
 export const ALL_ROWS = 2 ** 31 - 1;
 
+/** No pack keeps more volatile bundles than this, whatever it is asked for: each costs a reader a look. */
+export const MOST_VOLATILE = 1000;
+
 /** The limit that holds for a call: what it says, else a thousand for a terminal and none for a file or a program. */
 export function limitOf(call: Call, given: number | undefined): number | undefined {
 	return given ?? (call.io.stdout.terminal && !call.json ? ROWS_ON_TERMINAL : undefined);

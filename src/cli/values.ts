@@ -5,6 +5,7 @@ import {
 	parseAccountName,
 	parseDuration,
 	parseFolderName,
+	parseFraction,
 	parseInstant,
 	parseSize,
 } from '../domain/index.ts';
@@ -73,6 +74,11 @@ export function shareValue(option: string): (text: string) => number {
 		if (count !== undefined) return Number(count);
 		throw new MailsealError('usage', `Cannot use "${option} ${text}": it is not a share such as 1/30`);
 	};
+}
+
+/** A share from 0 to 1, such as 0.5 or 50%. */
+export function fractionValue(option: string): (text: string) => number {
+	return naming(option, parseFraction);
 }
 
 /** Gathers an option that may be given several times. */

@@ -41,8 +41,8 @@ export type {
 export { isFile } from './manifest.ts';
 export { type MessageRef, parseMessageRef } from './message-ref.ts';
 export { type Moment, parseMoment } from './moment.ts';
-export { DEFAULT_POLICY, type Policy } from './policy.ts';
+export { ATTACHMENTS_WHEN, type AttachmentsWhen, DEFAULT_POLICY, type Policy } from './policy.ts';
 export { type Progress, SILENT } from './progress.ts';
 export { parseSearchQuery, type SearchField, type SearchQuery, type SearchTerm } from './search-query.ts';
-export { formatSize, parseSize } from './size.ts';
+export { formatSize, parseFraction, parseSize } from './size.ts';
 export { type BundleKind, type BundleRef, type History, MOST_PRUNED, parseTag, type Snapshot, type SnapshotRef } from './snapshot.ts';

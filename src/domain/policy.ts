@@ -15,3 +15,7 @@ export const DEFAULT_POLICY: Policy = {
 	unreadPeriod: 90 * DAY,
 	never: ['Trash', 'Junk', 'Drafts'],
 };
+
+/** When an attachment is sealed: with the first quiet message that needs it, or when one comes that may become quiet. */
+export const ATTACHMENTS_WHEN = ['quiet', 'arrival'] as const;
+export type AttachmentsWhen = (typeof ATTACHMENTS_WHEN)[number];

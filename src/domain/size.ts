@@ -39,3 +39,11 @@ export function formatSize(bytes: number): string {
 	}
 	return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** A share of a whole, `0.5` or `50%`, from 0 to 1; throws `usage` for anything else. */
+export function parseFraction(text: string): number {
+	const [, number, percent] = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(text.trim()) ?? [];
+	const share = Number(number) / (percent === '%' ? 100 : 1);
+	if (share >= 0 && share <= 1) return share;
+	throw new MailsealError('usage', `Cannot read share "${text}": it is not from 0 to 1 (such as 0.5, or 50%)`);
+}

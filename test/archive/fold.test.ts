@@ -26,7 +26,7 @@ function liveness(name: number, facts: Partial<Liveness>): Liveness {
 }
 
 function folded(...bundles: Liveness[]): number[] {
-	return [...bundlesToFold(bundles)].map((id) => Number.parseInt(id, 16)).sort((a, b) => a - b);
+	return [...bundlesToFold(bundles, { foldBelow: 0.5, mostVolatile: 100 })].map((id) => Number.parseInt(id, 16)).sort((a, b) => a - b);
 }
 
 test('a bundle is folded once less than half of it is alive, by bytes of messages and by words', () => {
@@ -36,6 +36,14 @@ test('a bundle is folded once less than half of it is alive, by bytes of message
 	expect(folded(liveness(1, { ...all, liveMessages: 1, liveBytes: 9000, liveWords: 0 }))).toEqual([]);
 	expect(folded(liveness(1, { words: 3, liveWords: 2 }), liveness(2, { words: 3, liveWords: 1 }))).toEqual([2]);
 	expect(folded(liveness(1, { messages: 1, bytes: 1, words: 1 }))).toEqual([1]);
+});
+
+test('another share and another bound fold accordingly, and a share of 0 folds nothing but for the bound', () => {
+	const half = { messages: 2, bytes: 10_000, words: 2, liveMessages: 1, liveBytes: 5000, liveWords: 1 };
+	const dead = { messages: 1, bytes: 10_000, words: 1 };
+	const bundles = [liveness(1, half), liveness(2, dead), liveness(3, half)];
+	const fold = (foldBelow: number, mostVolatile: number) => bundlesToFold(bundles, { foldBelow, mostVolatile }).size;
+	expect([fold(0.6, 100), fold(0.5, 100), fold(0, 100), fold(0, 3), fold(0, 1)]).toEqual([3, 1, 0, 1, 3]);
 });
 
 test('at most a hundred volatile bundles are left with tonight’s: the least alive go first', () => {

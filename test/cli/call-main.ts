@@ -23,7 +23,15 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 	const archive = { async close() {} } as Archive;
 	return async () => ({
 		files: openFiles(),
-		defaultBundles: { target: 64 * 1024 ** 2, max: 96 * 1024 ** 2, linger: 30 * DAY, compress: true },
+		defaultBundles: {
+			target: 64 * 1024 ** 2,
+			max: 96 * 1024 ** 2,
+			linger: 30 * DAY,
+			compress: true,
+			attachments: 'quiet',
+			foldBelow: 0.5,
+			mostVolatile: 100,
+		},
 		defaultAttachmentMin: 8 * 1024,
 		openArchive: () => archive,
 		openWorkers: () => ({ width: 1, run: unexpected, async close() {} }),

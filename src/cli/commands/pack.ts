@@ -1,14 +1,15 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { BundleSettings } from '../../archive/index.ts';
-import { type AccountName, MailsealError } from '../../domain/index.ts';
+import { type AccountName, ATTACHMENTS_WHEN, type AttachmentsWhen, MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withWorkers } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawPack } from '../human.ts';
 import { addJobs, jobsOf } from '../jobs.ts';
+import { MOST_VOLATILE } from '../limits.ts';
 import type { Services } from '../services.ts';
 import { openSources } from '../sources.ts';
 import { formatExactSize } from '../text.ts';
-import { accountValue, attachmentMinValue, durationValue, gather, instantValue, sizeValue } from '../values.ts';
+import { accountValue, attachmentMinValue, countValue, durationValue, fractionValue, gather, instantValue, sizeValue } from '../values.ts';
 
 interface PackOptions {
 	readonly account?: AccountName;
@@ -17,6 +18,9 @@ interface PackOptions {
 	readonly never?: readonly string[];
 	readonly bundleTarget?: number;
 	readonly linger?: number;
+	readonly sealAttachments?: AttachmentsWhen;
+	readonly foldBelow?: number;
+	readonly mostVolatile?: number;
 	readonly attachmentMin?: number;
 	/** False where --no-compress is given. */
 	readonly compress: boolean;
@@ -31,7 +35,7 @@ interface PackOptions {
 const LARGEST_BUNDLE = 1024 ** 3;
 
 export async function describe(command: Command, load: () => Promise<Services>): Promise<void> {
-	const { defaultAttachmentMin } = await load();
+	const { defaultAttachmentMin, defaultBundles } = await load();
 	command
 		.description(
 			'Scans the sources, seals mail that has been quiet for a while into bundles that never change again, writes the rest ' +
@@ -44,6 +48,22 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		.option('--never <folder>', 'never seal this folder and those below it; repeatable, in place of Trash, Junk, Drafts', gather)
 		.option('--bundle-target <size>', 'cut sealed bundles at this size (default: 64MiB)', sizeValue('--bundle-target'))
 		.option('--linger <duration>', 'longest wait of quiet mail for a bundle to fill (default: 30d)', durationValue('--linger'))
+		.addOption(
+			new Option(
+				'--seal-attachments <when>',
+				`seal an attachment with the first quiet message that needs it, or when it comes (default: ${defaultBundles.attachments})`,
+			).choices(ATTACHMENTS_WHEN),
+		)
+		.option(
+			'--fold-below <share>',
+			`fold a volatile bundle that is alive to less than this share (default: ${defaultBundles.foldBelow})`,
+			fractionValue('--fold-below'),
+		)
+		.option(
+			'--most-volatile <count>',
+			`keep at most so many volatile bundles (default: ${defaultBundles.mostVolatile})`,
+			countValue('--most-volatile', { least: 1, most: MOST_VOLATILE }),
+		)
 		.option(
 			'--attachment-min <size>',
 			`for a new archive: store parts of messages of at least this size apart, each once (default: ${formatExactSize(defaultAttachmentMin)})`,
@@ -118,5 +138,8 @@ function bundleSettings(call: Call, options: PackOptions): BundleSettings {
 		max: given.max ?? Math.min(LARGEST_BUNDLE, Math.max(defaultBundles.max, Math.ceil(target * 1.5))),
 		linger: options.linger ?? given.linger ?? defaultBundles.linger,
 		compress: options.compress && (given.compress ?? defaultBundles.compress),
+		attachments: options.sealAttachments ?? given.attachments ?? defaultBundles.attachments,
+		foldBelow: options.foldBelow ?? given.foldBelow ?? defaultBundles.foldBelow,
+		mostVolatile: options.mostVolatile ?? given.mostVolatile ?? defaultBundles.mostVolatile,
 	};
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { listMessages, pack } from '../../../src/archive/index.ts';
+import { DEFAULT_BUNDLES, listMessages, pack } from '../../../src/archive/index.ts';
 import { readRecord, writeRecord } from '../../../src/archive/target/record.ts';
 import { type BundleId, DEFAULT_POLICY, parseBundleId, SILENT } from '../../../src/domain/index.ts';
 import { openFiles } from '../../../src/platform/index.ts';
@@ -134,7 +134,7 @@ describe('bundles of a thin archive that were exchanged at the target for others
 			{
 				sources: [openMaildirSource(packed.life.store.spec)],
 				policy: DEFAULT_POLICY,
-				bundles: { compress: true, ...SMALL_BUNDLES },
+				bundles: { ...DEFAULT_BUNDLES, ...SMALL_BUNDLES },
 				now: timeOf(3),
 				rescan: false,
 				allowMassRemoval: false,

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type BundleSettings, type Outcome, type PackResult, pack } from '../../../src/archive/index.ts';
+import { type BundleSettings, DEFAULT_BUNDLES, type Outcome, type PackResult, pack } from '../../../src/archive/index.ts';
 import { DEFAULT_POLICY, SILENT } from '../../../src/domain/index.ts';
 import { type BlobStore, counted } from '../../../src/remote/index.ts';
 import { openMaildirSource } from '../../../src/sources/index.ts';
@@ -47,7 +47,7 @@ function packNight(dir: string, store: MailStore, { day, storeOf, rescan = false
 		{
 			sources: [openMaildirSource(store.spec)],
 			policy: DEFAULT_POLICY,
-			bundles: { ...SMALL_BUNDLES, compress: true, ...bundles },
+			bundles: { ...DEFAULT_BUNDLES, ...SMALL_BUNDLES, ...bundles },
 			now: timeOf(day),
 			rescan,
 			allowMassRemoval: true,
