@@ -10,7 +10,7 @@ interface FileFacts {
 /** Regular files below a folder, by path from there. */
 export type FileScan = ReadonlyMap<string, FileFacts>;
 
-/** `counts` says which paths are part of it; `{}` of a folder that is not there yet. */
+/** `counts` says which paths are part of it, folders and files. */
 export function scanFiles(folder: string, counts: (path: string) => boolean = () => true): FileScan {
 	const found = new Map<string, FileFacts>();
 	function walk(below: string): void {

@@ -10,8 +10,8 @@ export interface NightRecords {
 	has(night: number): boolean;
 	/** SHA-256 of the messages of that night. */
 	messages(night: number): Set<string>;
-	/** What is different in a tree, one sentence each; `only` leaves out differences that somebody else's program cannot help. */
-	compare(night: number, options: { readonly restored: string; readonly messagesOnly?: boolean }): string[];
+	/** What is different in a restored tree, one sentence each. */
+	compare(night: number, restored: string): string[];
 }
 
 /** Keeps records below `folder`. Message files never change, so that each is hashed once. */
@@ -29,13 +29,15 @@ export function openNightRecords(options: { readonly root: string; readonly fold
 
 	function read(night: number): Map<string, FolderState> {
 		const text = gunzipSync(readFileSync(join(folder, `${night}.json.gz`))).toString();
-		return new Map(JSON.parse(text, (_, value: unknown) => (isMap(value) ? new Map(value.map) : value)) as [string, FolderState][]);
+		return new Map(
+			JSON.parse(text, (_, value: unknown) => (isEntries(value) ? new Map(value.entriesOfMap) : value)) as [string, FolderState][],
+		);
 	}
 
 	return {
 		keep(night) {
 			const state = [...readTreeState(root, hashOnce)];
-			const text = JSON.stringify(state, (_, value: unknown) => (value instanceof Map ? { map: [...value] } : value));
+			const text = JSON.stringify(state, (_, value: unknown) => (value instanceof Map ? { entriesOfMap: [...value] } : value));
 			writeFileSync(join(folder, `${night}.json.gz`), gzipSync(text, { level: 1 }));
 			kept.add(night);
 		},
@@ -43,18 +45,10 @@ export function openNightRecords(options: { readonly root: string; readonly fold
 		messages(night) {
 			return new Set([...read(night).values()].flatMap((one) => [...one.messages.values()].map(({ sha256 }) => sha256)));
 		},
-		compare(night, { restored, messagesOnly = false }) {
-			const narrow = (state: Map<string, FolderState>) => (messagesOnly ? onlyMessages(state) : state);
-			return compareTreeStates(narrow(read(night)), narrow(readTreeState(restored)));
-		},
+		compare: (night, restored) => compareTreeStates(read(night), readTreeState(restored)),
 	};
 }
 
-function onlyMessages(state: Map<string, FolderState>): Map<string, FolderState> {
-	const nothing = { uids: undefined, keywords: new Map(), controls: new Map(), subscriptions: undefined };
-	return new Map([...state].map(([name, folder]) => [name, { ...folder, ...nothing }]));
-}
-
-function isMap(value: unknown): value is { readonly map: readonly [unknown, unknown][] } {
-	return typeof value === 'object' && value !== null && 'map' in value;
+function isEntries(value: unknown): value is { readonly entriesOfMap: readonly [unknown, unknown][] } {
+	return typeof value === 'object' && value !== null && 'entriesOfMap' in value;
 }
