@@ -23,7 +23,7 @@ export interface Chart {
 }
 
 const WIDTH = 800;
-const MARGIN = { left: 62, right: 205, top: 66 };
+const MARGIN = { left: 62, right: 240, top: 66 };
 const PLOT = { width: WIDTH - MARGIN.left - MARGIN.right, height: 290 };
 const BAR = { height: 17, step: 25, left: 180, right: 130 };
 const LABEL_STEP = 16;
