@@ -9,12 +9,10 @@ import { logNormal, openPrng, type Prng } from './prng.ts';
 import { openSupply } from './profiles.ts';
 import { openThreads, type ThreadPlace } from './threads.ts';
 import type { Person } from './words.ts';
+import { type Act, openAgenda } from './year-agenda.ts';
 import {
 	ATTACHMENT_SHARE,
 	HABITS,
-	JUNK_NIGHTS,
-	type Nights,
-	OLD_DAYS,
 	OLD_DELETED,
 	OLD_MOVED,
 	OLD_RELABELLED,
@@ -27,8 +25,8 @@ import {
 	TO_SEVERAL,
 	TRASH_NIGHTS,
 	WEEK,
-	YOUNG_DELETED,
 } from './year-habits.ts';
+import { isOld, type Mail, runOf, sampleOf, sortOf, type YearDay } from './year-mail.ts';
 
 export interface YearOptions {
 	/** As makeTree was given it; nothing else changes it while the year lasts. */
@@ -42,42 +40,12 @@ export interface YearOptions {
 	readonly deliveries: number;
 }
 
-/** A message of the year. */
-export interface Mail {
-	readonly sort: Sort | 'before';
-	/** Night before which it came; 0 and less for what the tree had. */
-	readonly came: number;
-	readonly bytes: number;
-	/** Night before which its owner deleted it, or it expired; undefined while it lasts. */
-	deleted: number | undefined;
-	inSpree: boolean;
-	account: string;
-	/** Directory of its folder, and its name without `:2,`; undefined when the file is gone. */
-	place: { readonly directory: string; readonly base: string } | undefined;
-}
-
-/** What one night's day came to: counts of messages; bytes where it says so. */
-export interface YearDay {
-	delivered: number;
-	deliveredBytes: number;
-	read: number;
-	relabelled: number;
-	moved: number;
-	deleted: number;
-	deletedBytes: number;
-	/** Files that went, from Trash and Junk included. */
-	expunged: number;
-	spree: boolean;
-}
-
 export interface Year {
 	/** Lets the day pass that ends with this night, 1 and up, one after another. */
 	live(night: number): YearDay;
 	/** All that the year has seen, the tree's own mail included. */
 	readonly mails: readonly Mail[];
 }
-
-type Act = 'read' | 'answer' | 'flag' | 'keyword' | 'move' | 'delete' | 'purge';
 
 const DAY = 86_400_000;
 const YEAR = 365;
@@ -88,7 +56,7 @@ const NO_HOME = new Set(['.Trash', '.Junk', '.Drafts', '.Sent']);
 export function openYear(options: YearOptions): Year {
 	const { seed, start } = options;
 	const mails: Mail[] = [];
-	const agenda = new Map<number, { readonly act: Act; readonly mail: Mail }[]>();
+	const agenda = openAgenda();
 	const compose = openComposer();
 	const people = makePopulation({ seed, accounts: 1, domains: ['mail.example.com'] });
 	const supply = openSupply({
@@ -104,12 +72,6 @@ export function openYear(options: YearOptions): Year {
 	let made = 0;
 	const spreeNights = new Set(SPREES.map((part) => Math.max(1, Math.floor(part * options.nights))));
 	meetTree();
-
-	function plan(night: number, act: Act, mail: Mail): void {
-		const events = agenda.get(night) ?? [];
-		agenda.set(night, events);
-		events.push({ act, mail });
-	}
 
 	/** What the tree has is taken over; the young part of it has a future. */
 	function meetTree(): void {
@@ -127,40 +89,13 @@ export function openYear(options: YearOptions): Year {
 							...{ account: account.address, place: { directory, base } },
 						};
 						mails.push(mail);
-						foresee(mail, { prng, directory, unread: dir === 'new' });
+						agenda.foresee(mail, { prng, directory, unread: dir === 'new' });
 					}
 				}
 			}
 			upTo += sizeOf(account);
 			weights.push({ address: account.address, upTo });
 			threads.set(account.address, openThreads(account.address.slice(account.address.indexOf('@') + 1)));
-		}
-	}
-
-	function foresee(mail: Mail, at: { readonly prng: Prng; readonly directory: string; readonly unread: boolean }): void {
-		const { prng, directory } = at;
-		if (directory === '.Trash') plan(1 + prng.int(TRASH_NIGHTS), 'purge', mail);
-		else if (directory === '.Junk') plan(Math.max(1 + prng.int(3), mail.came + JUNK_NIGHTS), 'purge', mail);
-		else if (mail.came > -OLD_DAYS) {
-			if (at.unread) plan(1 + prng.int(10), 'read', mail);
-			if (prng.chance(YOUNG_DELETED)) plan(1 + nightsOf(HABITS.letter.deletedAfter, prng), 'delete', mail);
-		}
-	}
-
-	/** Decides on delivery what will become of a message. */
-	function decide(mail: Mail, options: { readonly sort: Sort; readonly prng: Prng }): void {
-		const { prng } = options;
-		const habit = HABITS[options.sort];
-		if (options.sort === 'spam') plan(mail.came + JUNK_NIGHTS, 'purge', mail);
-		let known = mail.came + nightsOf(habit.readAfter, prng);
-		if (habit.where !== '.Sent' && prng.chance(habit.read)) plan(known, 'read', mail);
-		if (prng.chance(habit.answered)) plan(known, 'answer', mail);
-		if (prng.chance(habit.flagged)) plan(known + prng.int(5), 'flag', mail);
-		if (prng.chance(habit.keyworded)) plan(known + prng.int(5), 'keyword', mail);
-		if (prng.chance(habit.deleted)) plan(known + nightsOf(habit.deletedAfter, prng), 'delete', mail);
-		else if (prng.chance(habit.moved)) {
-			known += nightsOf({ median: 3, sigma: 1.2 }, prng);
-			plan(known, 'move', mail);
 		}
 	}
 
@@ -250,7 +185,7 @@ export function openYear(options: YearOptions): Year {
 			mails.push(mail);
 			day.delivered++;
 			day.deliveredBytes += bytes.length;
-			decide(mail, { sort, prng });
+			agenda.decide(mail, { sort, prng });
 		}
 
 		function relabelled(mail: Mail, letter: string): void {
@@ -284,7 +219,7 @@ export function openYear(options: YearOptions): Year {
 			mail.deleted = night;
 			day.deleted++;
 			day.deletedBytes += mail.bytes;
-			if (throughTrash && carry(mail, '.Trash')) plan(night + TRASH_NIGHTS, 'purge', mail);
+			if (throughTrash && carry(mail, '.Trash')) agenda.plan(night + TRASH_NIGHTS, 'purge', mail);
 			else expunge(mail);
 		}
 
@@ -354,12 +289,11 @@ export function openYear(options: YearOptions): Year {
 			at = toEighth(now - DAY + ((serial + 1) * (DAY / 2)) / (count + 1));
 			serial += deliver(sortOf(prng.float()), serial);
 		}
-		const events = agenda.get(night) ?? [];
+		const events = agenda.of(night);
 		for (const [index, { act, mail }] of events.entries()) {
 			at = toEighth(now - DAY / 2 + ((index + 1) * (DAY / 4)) / (events.length + 1));
 			acts[act](mail);
 		}
-		agenda.delete(night);
 		at = toEighth(now - DAY / 8);
 		touchOld();
 		if (day.spree) cleanUp();
@@ -376,40 +310,8 @@ export function openYear(options: YearOptions): Year {
 	return { live, mails };
 }
 
-function isOld(mail: Mail, night: number): boolean {
-	const directory = mail.place?.directory;
-	return night - mail.came > OLD_DAYS && directory !== undefined && directory !== '.Trash' && directory !== '.Junk';
-}
-
-function nightsOf(shape: Nights, prng: Prng): number {
-	return Math.min(10 * YEAR, Math.floor(logNormal(prng.float(), shape)));
-}
-
-function sortOf(at: number): Sort {
-	let below = 0;
-	for (const sort of ['letter', 'sent', 'newsletter', 'notification', 'spam'] as const) {
-		below += HABITS[sort].share;
-		if (at < below) return sort;
-	}
-	return 'letter';
-}
-
 function sizeOf(account: Account): number {
 	let size = 0;
 	for (const mailbox of account.folders.values()) size += mailbox.cur.length + mailbox.new.length;
 	return size;
-}
-
-/** Neighbours in time. */
-function runOf(mails: readonly Mail[], options: { readonly wanted: number; readonly prng: Prng }): Mail[] {
-	const sorted = [...mails].sort((left, right) => left.came - right.came);
-	const first = options.prng.int(sorted.length - options.wanted + 1);
-	return sorted.slice(first, first + options.wanted);
-}
-
-function sampleOf(mails: readonly Mail[], options: { readonly wanted: number; readonly prng: Prng }): Mail[] {
-	const left = [...mails];
-	return Array.from({ length: options.wanted }, () => left.splice(options.prng.int(left.length), 1)[0]).filter(
-		(mail) => mail !== undefined,
-	);
 }

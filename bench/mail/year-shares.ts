@@ -1,5 +1,5 @@
 import { OLD_DAYS } from './year-habits.ts';
-import type { Mail } from './year-life.ts';
+import type { Mail } from './year-mail.ts';
 
 /** What became of the mail of a year; shares of bytes. */
 export interface YearShares {
