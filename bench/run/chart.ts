@@ -27,6 +27,8 @@ const MARGIN = { left: 62, right: 240, top: 66 };
 const PLOT = { width: WIDTH - MARGIN.left - MARGIN.right, height: 290 };
 const BAR = { height: 17, step: 25, left: 180, right: 130 };
 const LABEL_STEP = 16;
+/** So many times as high as the next line is too far. */
+const FAR = 2.5;
 const OWN = ['#0b62c4', '#3f8ee0', '#004a8f', '#6aa9ea', '#27538a', '#8cbcf0'];
 const OTHERS = ['#c2410c', '#15803d', '#7e22ce', '#a16207', '#be185d', '#475569'];
 const INK = '#1f2933';
@@ -57,12 +59,14 @@ export function drawChart(chart: Chart): string {
 function drawLines(chart: Chart, colours: readonly string[]): string[] {
 	const all = [chart.reference.points, ...chart.series.map(({ points }) => points)];
 	const nights = Math.max(1, ...all.map((points) => points.length - 1));
-	const top = Math.max(1, ...all.flat());
+	const top = axisTop(all.map((points) => Math.max(1, ...points)));
 	const step = roundStep(top / 5);
 	const highest = Math.ceil(top / step) * step;
 	const x = (night: number) => MARGIN.left + (night / nights) * PLOT.width;
 	const y = (value: number) => MARGIN.top + PLOT.height - (value / highest) * PLOT.height;
-	const out: string[] = [];
+	const out: string[] = [
+		`<clipPath id="plot"><rect x="${MARGIN.left}" y="${MARGIN.top - 2}" width="${PLOT.width}" height="${PLOT.height + 4}"/></clipPath>`,
+	];
 	for (let value = 0; value <= highest + step / 2; value += step) {
 		out.push(`<path d="M${MARGIN.left} ${fixed(y(value))}h${PLOT.width}" stroke="${FAINT}"/>`);
 		out.push(text(MARGIN.left - 8, y(value) + 4, bytesText(value), `text-anchor="end" fill="${GREY}" font-size="12"`));
@@ -79,13 +83,15 @@ function drawLines(chart: Chart, colours: readonly string[]): string[] {
 	out.push(`<path d="${path(chart.reference.points)}" fill="none" stroke="${GREY}" stroke-width="1.5" stroke-dasharray="5 4"/>`);
 	for (const [index, { points, own }] of chart.series.entries()) {
 		out.push(
-			`<path d="${path(points)}" fill="none" stroke="${colours[index]}" stroke-width="${own ? 2.5 : 1.8}" stroke-linejoin="round"/>`,
+			`<path d="${path(points)}" fill="none" stroke="${colours[index]}" stroke-width="${own ? 2.5 : 1.8}" stroke-linejoin="round" clip-path="url(#plot)"/>`,
 		);
 	}
 	const ends = [
 		{ label: chart.reference.name, at: y(chart.reference.points.at(-1) ?? 0), colour: GREY, weight: '' },
 		...chart.series.map(({ name, note, points, own }, index) => ({
-			...{ label: `${name} ${note}`, at: y(points.at(-1) ?? 0), colour: colours[index] ?? INK },
+			label: `${name} ${note}${(points.at(-1) ?? 0) > highest ? ' ↑' : ''}`,
+			at: Math.max(MARGIN.top, y(points.at(-1) ?? 0)),
+			colour: colours[index] ?? INK,
 			weight: own ? ' font-weight="bold"' : '',
 		})),
 	].sort((left, right) => left.at - right.at);
@@ -127,6 +133,12 @@ export function spread(wanted: readonly number[], options: { readonly step: numb
 		limit = (places[index] ?? 0) - step;
 	}
 	return places;
+}
+
+/** What the axis must reach: one line far above the others leaves the picture, so that they can be told apart. */
+export function axisTop(highest: readonly number[]): number {
+	const [first = 1, second = first] = [...highest].sort((left, right) => right - left);
+	return first > FAR * second ? second : first;
 }
 
 function coloursOf(series: readonly Series[]): string[] {

@@ -7,7 +7,7 @@ import { THROUGH_TRASH } from '../../bench/mail/year-habits.ts';
 import { openYear, type Year } from '../../bench/mail/year-life.ts';
 import type { YearDay } from '../../bench/mail/year-mail.ts';
 import { sharesOf } from '../../bench/mail/year-shares.ts';
-import { bytesText, spread } from '../../bench/run/chart.ts';
+import { axisTop, bytesText, spread } from '../../bench/run/chart.ts';
 import { lostFiles, scanFiles, sizeOfScan, writtenBytes } from '../../bench/run/file-changes.ts';
 import type { Row } from '../../bench/run/report.ts';
 import { keptNights } from '../../bench/run/retention.ts';
@@ -119,9 +119,10 @@ describe('scanFiles()', () => {
 });
 
 describe('the picture', () => {
-	test('keeps labels apart, and above the foot', () => {
+	test('keeps labels apart and above the foot, and lets one line leave that is far above the others', () => {
 		expect(spread([10, 12, 50], { step: 10, lowest: 100 })).toEqual([10, 20, 50]);
 		expect(spread([95, 98, 99], { step: 10, lowest: 100 })).toEqual([80, 90, 100]);
+		expect([axisTop([10, 15, 30]), axisTop([10, 15, 40]), axisTop([7])]).toEqual([30, 15, 7]);
 		expect([bytesText(1_234_567_890), bytesText(45_600_000)]).toEqual(['1.23 GB', '45.6 MB']);
 	});
 });
