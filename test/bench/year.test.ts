@@ -20,9 +20,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const START = Date.UTC(2025, 0, 1, 2);
 
 let folder: string;
+let lived: { readonly root: string; readonly year: Year; readonly days: readonly YearDay[] };
 
 beforeAll(() => {
 	folder = mkdtempSync(join(tmpdir(), 'mailseal-bench-year-'));
+	const root = join(folder, 'lived');
+	lived = { root, ...liveAt(root, 60) };
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -45,8 +48,7 @@ describe('openYear()', () => {
 	});
 
 	test('delivers, reads, relabels, moves and deletes, and leaves exactly the mail that it did not expunge', () => {
-		const root = join(folder, 'counted');
-		const { year, days } = liveAt(root, 60);
+		const { root, year, days } = lived;
 		const inTree = [...readTreeState(root).values()].flatMap(({ messages }) => [...messages.keys()]);
 		expect(inTree.length).toBe(150 + total(days, 'delivered') - total(days, 'expunged'));
 		expect(inTree.length).toBe(year.mails.filter(({ place }) => place !== undefined).length);
@@ -57,7 +59,7 @@ describe('openYear()', () => {
 	});
 
 	test('empties Trash after fourteen nights and Junk after thirty', () => {
-		const { year } = liveAt(join(folder, 'expired'), 60);
+		const { year } = lived;
 		const inTrash = year.mails.filter(({ place }) => place?.directory === '.Trash');
 		expect(inTrash.length).toBeGreaterThan(0);
 		for (const { deleted } of inTrash) expect(deleted).toBeGreaterThan(60 - 14);
@@ -70,7 +72,7 @@ describe('openYear()', () => {
 	});
 
 	test('has a spree delete a fifth of the old mail of an account', () => {
-		const { year } = liveAt(join(folder, 'spree'), 60);
+		const { year } = lived;
 		const inSpree = year.mails.filter((mail) => mail.inSpree);
 		expect(inSpree.length).toBeGreaterThan(5);
 		for (const { came, deleted } of inSpree) {
