@@ -22,19 +22,21 @@ export const RULES: readonly Rule[] = [
 	rule('bundle-16MiB', { pack: ['--bundle-target', '16MiB'] }),
 	rule('below-0.3', { compact: ['--below', '0.3'] }),
 	rule('below-0.8', { compact: ['--below', '0.8'] }),
-	rule('arrival-fold-0.2', { pack: ['--seal-attachments', 'arrival', '--fold-below', '0.2'] }),
-	rule('quiet-14d-fold-0.2', { pack: ['--quiet-period', '14d', '--fold-below', '0.2'] }),
 ];
 
-/** `all`, or names with commas between them. */
+/** `all`, or names with commas between them; `arrival+fold-0.2` is one rule that has the options of both. */
 export function rulesNamed(list: string): Rule[] {
 	if (list === 'all') return [...RULES];
 	return list.split(',').map((name) => {
-		const found = RULES.find((one) => one.name === name);
-		if (!found)
-			throw new Error(`Cannot read option "--rules": "${name}" is unknown (known: all, ${RULES.map((one) => one.name).join(', ')})`);
-		return found;
+		const parts = name.split('+').map(ruleNamed);
+		return { name, pack: parts.flatMap(({ pack }) => pack), compact: parts.flatMap(({ compact }) => compact) };
 	});
+}
+
+function ruleNamed(name: string): Rule {
+	const found = RULES.find((one) => one.name === name);
+	if (found) return found;
+	throw new Error(`Cannot read option "--rules": "${name}" is unknown (known: all, ${RULES.map((one) => one.name).join(', ')})`);
 }
 
 function rule(name: string, options: Partial<Omit<Rule, 'name'>> = {}): Rule {

@@ -175,9 +175,12 @@ describe('bench year', { timeout: 120_000 }, () => {
 });
 
 describe('rulesNamed()', () => {
-	test('knows all rules, one or several, and names one that is unknown', () => {
+	test('knows all rules, one or several, and joins of them, and names one that is unknown', () => {
 		expect(rulesNamed('all').length).toBeGreaterThan(11);
 		expect(rulesNamed('arrival,defaults').map(({ name }) => name)).toEqual(['arrival', 'defaults']);
+		expect(rulesNamed('arrival+below-0.8')).toEqual([
+			{ name: 'arrival+below-0.8', pack: ['--seal-attachments', 'arrival'], compact: ['--below', '0.8'] },
+		]);
 		expect(() => rulesNamed('never')).toThrow('"never"');
 	});
 });
