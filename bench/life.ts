@@ -1,21 +1,20 @@
-import { linkSync, renameSync, unlinkSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Letter, openComposer } from './mail/compose.ts';
 import { changeFolders } from './mail/folder-changes.ts';
 import {
 	type Account,
 	addUid,
-	baseOf,
 	closeAccount,
 	insertSorted,
 	keywordsOf,
 	lettersOf,
 	type Mailbox,
 	openAccounts,
-	removeUid,
 	toggled,
 } from './mail/mailbox.ts';
 import { baseName, createMessage, toEighth } from './mail/maildir.ts';
+import { accept, addKeyword, forget, relabel, sizesOf, transfer as transferAs } from './mail/message-changes.ts';
 import { correspondent, makePopulation } from './mail/population.ts';
 import { openPrng, type Prng } from './mail/prng.ts';
 import { openSupply, type Profile } from './mail/profiles.ts';
@@ -133,13 +132,7 @@ function openDay(accounts: readonly Account[], options: DayOptions) {
 		}
 		// A client that opens the folder empties new/, whatever its user then reads.
 		const others = prng.chance(0.3) ? mailbox.new.filter((name) => name !== chosen) : [];
-		for (const name of [chosen, ...others]) {
-			const renamed = `${baseOf(name)}:2,${name === chosen ? 'S' : ''}`;
-			renameSync(join(mailbox.path, 'new', name), join(mailbox.path, 'cur', renamed));
-			mailbox.new.splice(mailbox.new.indexOf(name), 1);
-			insertSorted(mailbox.cur, renamed);
-		}
-		mailbox.touched.add('new').add('cur');
+		for (const name of [chosen, ...others]) accept(mailbox, name, name === chosen ? 'S' : '');
 		return true;
 	}
 
@@ -152,19 +145,9 @@ function openDay(accounts: readonly Account[], options: DayOptions) {
 		return relabel(mailbox, recentOf(mailbox.cur, prng), (letters) => toggled(letters, letter));
 	}
 
-	/** Into another folder, under a new name and with the letters that the keywords have there. */
+	/** Into another folder, under a new name. */
 	function transfer(from: Mailbox, options: { readonly to: Mailbox; readonly name: string; readonly keep: boolean }): boolean {
-		const { to, name, keep } = options;
-		const base = freshName(sizesOf(name));
-		const letters = [...lettersOf(name)].map((letter) => (letter >= 'a' ? translate(letter, { from, to }) : letter));
-		const renamed = `${base}:2,${letters.sort().join('')}`;
-		const [source, target] = [join(from.path, 'cur', name), join(to.path, 'cur', renamed)];
-		if (keep) linkSync(source, target);
-		else renameSync(source, target);
-		insertSorted(to.cur, renamed);
-		to.touched.add('cur');
-		addUid(to, base);
-		if (!keep) forget(from, name);
+		transferAs(from, { ...options, base: freshName(sizesOf(options.name)) });
 		return true;
 	}
 
@@ -266,37 +249,4 @@ function filledFolder(account: Account, prng: Prng): Mailbox | undefined {
 /** Mostly one of the newest. */
 function recentOf(names: readonly string[], prng: Prng): string {
 	return names[names.length - 1 - Math.floor(names.length * prng.float() ** 4)] ?? '';
-}
-
-function relabel(mailbox: Mailbox, name: string, change: (letters: string) => string): boolean {
-	const renamed = `${baseOf(name)}:2,${change(lettersOf(name))}`;
-	renameSync(join(mailbox.path, 'cur', name), join(mailbox.path, 'cur', renamed));
-	mailbox.cur[mailbox.cur.indexOf(name)] = renamed;
-	mailbox.touched.add('cur');
-	return true;
-}
-
-function forget(mailbox: Mailbox, name: string): void {
-	mailbox.cur.splice(mailbox.cur.indexOf(name), 1);
-	mailbox.touched.add('cur');
-	removeUid(mailbox, baseOf(name));
-}
-
-function sizesOf(name: string): { readonly size: number; readonly virtual: number } {
-	const match = /,S=(\d+),W=(\d+)/.exec(name);
-	if (!match) throw new Error(`Cannot move message "${name}": its name has no S= and W=`);
-	return { size: Number(match[1]), virtual: Number(match[2]) };
-}
-
-function addKeyword(mailbox: Mailbox, keyword: string): number {
-	const names = keywordsOf(mailbox);
-	const known = names.indexOf(keyword);
-	if (known >= 0) return known;
-	mailbox.keywordsChanged = true;
-	return names.push(keyword) - 1;
-}
-
-function translate(letter: string, boxes: { readonly from: Mailbox; readonly to: Mailbox }): string {
-	const keyword = keywordsOf(boxes.from)[letter.charCodeAt(0) - 97];
-	return keyword === undefined ? letter : String.fromCharCode(97 + addKeyword(boxes.to, keyword));
 }

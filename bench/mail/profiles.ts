@@ -39,23 +39,25 @@ export interface Supply {
 	files(options: { readonly n: number; readonly when: number; readonly prng: Prng }): AttachmentFile[];
 }
 
-/** `messages` is how many share the stock of files; `first` is the number of its first file. */
+/** `messages` is how many share the stock of files; `first` is the number of its first file; `attachmentShare` takes the place of the profile's. */
 export function openSupply(options: {
 	readonly seed: number;
 	readonly profile: Profile;
 	readonly messages: number;
 	readonly first?: number;
+	readonly attachmentShare?: number;
 }): Supply {
 	const shape = SHAPES[options.profile];
+	const attachmentShare = options.attachmentShare ?? shape.attachmentShare;
 	const file = openAttachmentFiles({ seed: options.seed, sizes: shape.files });
 	const offset = openPrng('supply', options.seed).float();
 	const first = options.first ?? 0;
-	const stock = Math.max(2, Math.round(options.messages * shape.attachmentShare * USES_PER_LETTER * FILES_PER_USE));
+	const stock = Math.max(2, Math.round(options.messages * attachmentShare * USES_PER_LETTER * FILES_PER_USE));
 
 	return {
 		textBytes: (n) => Math.max(40, Math.min(shape.text.max, Math.round(logNormal(even(n, 0.7548776662466927, offset), shape.text)))),
 		files({ n, when, prng }) {
-			if (even(n, 0.5698402909980532, offset) >= shape.attachmentShare) return [];
+			if (even(n, 0.5698402909980532, offset) >= attachmentShare) return [];
 			const count = prng.chance(0.75) ? 1 : prng.chance(0.7) ? 2 : 3 + prng.int(2);
 			const chosen = new Set<number>();
 			for (let left = count; left > 0; left--) {

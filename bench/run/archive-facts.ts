@@ -36,27 +36,17 @@ export async function readArchiveFacts(archive: string): Promise<ArchiveFacts> {
 	let messages = 0;
 	let recipes = 0;
 	let stored = 0;
-	for (const path of bundlesOf(archive)) {
-		const file = openFile(path);
-		try {
-			const { entries } = await openBundle(file.source);
-			for (const { name, offset, length } of entries) {
-				const [, folder, id = '', form] = ENTRY.exec(name) ?? [];
-				if (folder === 'attachments') {
-					stored++;
-					attachments.add(id);
-				} else if (folder === 'messages') {
-					messages++;
-					if (form !== '.recipe') continue;
-					recipes++;
-					const bytes = file.read(offset, length);
-					for (const one of decodedBy(bytes)) decoded.add(one);
-				}
-			}
-		} finally {
-			file.close();
+	await eachEntry(archive, ({ kind, id, recipe, bytes }) => {
+		if (kind === 'attachment') {
+			stored++;
+			attachments.add(id);
+			return;
 		}
-	}
+		messages++;
+		if (!recipe) return;
+		recipes++;
+		for (const one of decodedBy(bytes())) decoded.add(one);
+	});
 	return {
 		sealed: bundleBytes(archive, 'sealed'),
 		volatile: bundleBytes(archive, 'volatile'),
@@ -68,12 +58,69 @@ export async function readArchiveFacts(archive: string): Promise<ArchiveFacts> {
 	};
 }
 
+/** An entry of a bundle. */
+export interface StoredEntry {
+	readonly kind: 'message' | 'attachment';
+	readonly id: string;
+	readonly recipe: boolean;
+	readonly sealed: boolean;
+	readonly length: number;
+	/** As stored; only while it is looked at. */
+	bytes(): Buffer;
+}
+
+/** Looks at the messages and attachments of every bundle. */
+export async function eachEntry(archive: string, look: (entry: StoredEntry) => void): Promise<void> {
+	for (const path of bundlesOf(archive)) {
+		const sealed = path.startsWith(join(archive, 'bundles', 'sealed'));
+		const file = openFile(path);
+		try {
+			const { entries } = await openBundle(file.source);
+			for (const { name, offset, length } of entries) {
+				const [, folder, id = '', form] = ENTRY.exec(name) ?? [];
+				if (folder === undefined) continue;
+				const kind = folder === 'messages' ? 'message' : 'attachment';
+				look({ kind, id, recipe: form === '.recipe', sealed, length, bytes: () => file.read(offset, length) });
+			}
+		} finally {
+			file.close();
+		}
+	}
+}
+
 /** Ids of the attachments that a recipe, as it is stored, writes as base64. */
 export function decodedBy(stored: Buffer): string[] {
+	return piecesOf(stored).flatMap(({ attachment, base64 }) => (attachment !== undefined && base64 !== undefined ? [attachment] : []));
+}
+
+/** Ids of all its attachments. */
+export function attachedBy(stored: Buffer): string[] {
+	return piecesOf(stored).flatMap(({ attachment }) => attachment ?? []);
+}
+
+function piecesOf(stored: Buffer): readonly { readonly attachment?: string; readonly base64?: object }[] {
 	const recipe = stored[0] === 0x1f ? gunzipSync(stored) : stored;
-	type Piece = { readonly attachment?: string; readonly base64?: object };
-	const { pieces } = JSON.parse(recipe.toString('utf8', 0, recipe.indexOf(LINE_FEED))) as { readonly pieces: readonly Piece[] };
-	return pieces.flatMap(({ attachment, base64 }) => (attachment !== undefined && base64 !== undefined ? [attachment] : []));
+	type Recipe = { readonly pieces: readonly { readonly attachment?: string; readonly base64?: object }[] };
+	return (JSON.parse(recipe.toString('utf8', 0, recipe.indexOf(LINE_FEED))) as Recipe).pieces;
+}
+
+/** Of the stored bytes of sealed bundles, the share that none of these messages needs; what lies there twice is needed once. */
+export async function deadShare(archive: string, needed: ReadonlySet<string>): Promise<number> {
+	const attachments = new Set<string>();
+	await eachEntry(archive, ({ kind, id, recipe, bytes }) => {
+		if (kind === 'message' && recipe && needed.has(id)) for (const one of attachedBy(bytes())) attachments.add(one);
+	});
+	const seen = new Set<string>();
+	let all = 0;
+	let live = 0;
+	await eachEntry(archive, ({ kind, id, sealed, length }) => {
+		if (!sealed) return;
+		all += length;
+		const key = `${kind} ${id}`;
+		if (!seen.has(key) && (kind === 'message' ? needed : attachments).has(id)) live += length;
+		seen.add(key);
+	});
+	return all === 0 ? 0 : 1 - live / all;
 }
 
 function bundlesOf(archive: string): string[] {

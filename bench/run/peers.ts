@@ -67,7 +67,7 @@ const RECIPES: Readonly<Record<Peer, Recipe>> = {
 /** Stores `tree` in a new repository below `folder`; null where the program is not installed. */
 export function storeWith(peer: Peer, options: { readonly tree: string; readonly folder: string }): PeerResult | null {
 	const recipe = RECIPES[peer];
-	const version = versionOf(recipe);
+	const version = installedVersion(recipe.version);
 	if (version === null) return null;
 	const place = { repository: join(options.folder, peer), home: join(options.folder, `${peer}-home`), tree: options.tree };
 	mkdirSync(place.home, { recursive: true });
@@ -88,8 +88,9 @@ export function storeWith(peer: Peer, options: { readonly tree: string; readonly
 	};
 }
 
-function versionOf(recipe: Recipe): string | null {
-	const [program = '', ...args] = recipe.version;
+/** What a program says of its version; null where it is not installed. */
+export function installedVersion(words: readonly string[]): string | null {
+	const [program = '', ...args] = words;
 	const ran = spawnSync(program, args, { encoding: 'utf8' });
 	if (ran.error && 'code' in ran.error && ran.error.code === 'ENOENT') return null;
 	if (ran.error) throw ran.error;

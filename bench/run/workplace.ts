@@ -30,11 +30,15 @@ export function openWorkplace(options: Options): Workplace {
 	};
 }
 
-/** The tree of these options: of an earlier run, or made now. Must not be changed: live in a copy. */
-export function openTree(workplace: Workplace, options: Pick<TreeOptions, 'accounts' | 'messages' | 'bytes' | 'logos'>): Tree {
-	const { accounts, messages, bytes = 'real-life', logos = false } = options;
-	const wanted = { accounts, messages, bytes, seed: 1, domain: 'example.org', now: NOW, ...(logos ? { logos } : {}) };
-	const name = `tree-${bytes}${logos ? '-logos' : ''}-${messages}-${accounts}`;
+/** The tree of these options: of an earlier run, or made at once; `now` is its clock where it is not NOW. Must not be changed: live in a copy. */
+export function openTree(
+	workplace: Workplace,
+	options: Pick<TreeOptions, 'accounts' | 'messages' | 'bytes' | 'logos'> & { readonly now?: number },
+): Tree {
+	const { accounts, messages, bytes = 'real-life', logos = false, now = NOW } = options;
+	const wanted = { accounts, messages, bytes, seed: 1, domain: 'example.org', now, ...(logos ? { logos } : {}) };
+	const born = now === NOW ? '' : `-${new Date(now).toISOString().slice(0, 10)}`;
+	const name = `tree-${bytes}${logos ? '-logos' : ''}-${messages}-${accounts}${born}`;
 	const root = join(workplace.folder, name);
 	const marker = `${root}.json`;
 	const fingerprint = createHash('sha256')

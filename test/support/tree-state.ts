@@ -35,8 +35,14 @@ const NOT_COUNTED =
 	/^(tmp|cur|new|dovecot\.index.*|dovecot\.list\.index.*|dovecot\.mailbox\.log.*|maildirsize|dovecot-acl-list|dovecot-uidvalidity.*|.*\.lock)$/;
 const READ_APART = new Set(['dovecot-uidlist', 'dovecot-keywords', 'subscriptions']);
 
-/** Folders by `<account>/<directory>`, e.g. `anna@example.org/` for the INBOX and `anna@example.org/.Projects.Alpha`. */
-export function readTreeState(root: string): Map<string, FolderState> {
+/** Gives the SHA-256 of a message file; `identity` changes when the file does. */
+export type HashMessage = (path: Buffer, identity: string) => string;
+
+/**
+ * Folders by `<account>/<directory>`, e.g. `anna@example.org/` for the INBOX and `anna@example.org/.Projects.Alpha`. Who reads the
+ * same tree night by night may remember hashes.
+ */
+export function readTreeState(root: string, hash: HashMessage = hashFile): Map<string, FolderState> {
 	const state = new Map<string, FolderState>();
 	for (const account of readdirSync(root).sort()) {
 		// A store keeps `<account>/Maildir`; a restore writes `<account>` itself.
@@ -49,13 +55,13 @@ export function readTreeState(root: string): Map<string, FolderState> {
 				.sort(),
 		]) {
 			const path = join(top, directory);
-			if (existsSync(join(path, 'cur')) || existsSync(join(path, 'new'))) state.set(`${account}/${directory}`, readFolder(path));
+			if (existsSync(join(path, 'cur')) || existsSync(join(path, 'new'))) state.set(`${account}/${directory}`, readFolder(path, hash));
 		}
 	}
 	return state;
 }
 
-function readFolder(path: string): FolderState {
+function readFolder(path: string, hash: HashMessage): FolderState {
 	const messages = new Map<string, FileState>();
 	for (const dir of ['new', 'cur']) {
 		if (!existsSync(join(path, dir))) continue;
@@ -64,7 +70,7 @@ function readFolder(path: string): FolderState {
 			const stat = lstatSync(file, { bigint: true });
 			if (name.startsWith('.') || !stat.isFile()) continue;
 			messages.set(`${dir}/${name}`, {
-				sha256: sha256(readFileSync(file)),
+				sha256: hash(file, `${stat.ino} ${stat.size} ${stat.mtimeNs}`),
 				mtime: Number(stat.mtimeNs / 1_000_000n),
 				mode: Number(stat.mode & 0o7777n),
 			});
@@ -122,6 +128,10 @@ function readKeywords(path: string): Map<string, string> {
 
 function baseOf(path: string): string {
 	return path.slice(4).split(':', 1)[0] ?? '';
+}
+
+function hashFile(path: Buffer): string {
+	return sha256(readFileSync(path));
 }
 
 function sha256(bytes: Uint8Array): string {
