@@ -170,7 +170,7 @@ describe.each(KINDS)('at a target that is %s, after a prune here', (kind) => {
 		const host = copyOf(archive);
 		await syncOnce(host, path, keysOf(kind));
 		const [first = ''] = byHand.pruned;
-		const wanted = { kind: 'moment', at: first, now: timeOf(100) } as const;
+		const wanted = { kind: 'moments', at: [first], now: timeOf(100) } as const;
 		const old = await openRemote(path, { ...openingOf(kind), wanted });
 		const { tree } = await restoreFrom(old.archive, { at: first });
 		expect(compareTreeStates(packed.trees.get(first) ?? new Map(), tree)).toEqual([]);
