@@ -65,10 +65,10 @@ export async function* ingestAll(incoming: Iterable<Incoming>, request: IngestRe
 				}
 				const batch = next.value;
 				const paths = batch.map((one) => one.placement.listed.path);
-				const items = workers.run(taskOf(paths, request)).then((result) => result.items);
+				const bytes = batch.reduce((total, one) => total + one.placement.size, 0);
+				const items = workers.run(taskOf(paths, bytes, request)).then((result) => result.items);
 				// Taken up below, in order; until then a failure must not count as unhandled.
 				items.catch(() => {});
-				const bytes = batch.reduce((total, one) => total + one.placement.size, 0);
 				running.push({ batch, bytes, items });
 				ahead += bytes;
 			}
@@ -87,8 +87,8 @@ export async function* ingestAll(incoming: Iterable<Incoming>, request: IngestRe
 	}
 }
 
-function taskOf(paths: readonly string[], { compress, attachmentMin }: IngestRequest): IngestTask {
-	return { type: 'ingest', paths, compress, attachmentMin, limit: LARGE };
+function taskOf(paths: readonly string[], bytes: number, { compress, attachmentMin }: IngestRequest): IngestTask {
+	return { type: 'ingest', paths, bytes, compress, attachmentMin, limit: LARGE };
 }
 
 type Unread = Extract<Ingested, { kind: 'unreadable' }>;
@@ -101,7 +101,7 @@ async function settle(incoming: Incoming, first: Ingested, request: IngestReques
 		const found = await account.source.find(account.root, folder.look, listed.key);
 		if (found === null) return { incoming, absent: 'gone' };
 		listed = found;
-		const { items } = await request.workers.run(taskOf([listed.path], request));
+		const { items } = await request.workers.run(taskOf([listed.path], placement.size, request));
 		const [item] = items;
 		if (item !== undefined) read = take(incoming, { listed, item, request });
 	}

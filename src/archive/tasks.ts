@@ -42,6 +42,8 @@ export type Ingested =
 export interface IngestTask {
 	readonly type: 'ingest';
 	readonly paths: readonly string[];
+	/** Of all of them, as the store has them. */
+	readonly bytes: number;
 	readonly compress: boolean;
 	/** Parts of at least so many bytes are stored apart. */
 	readonly attachmentMin: number;

@@ -1,6 +1,6 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { type ErrorCode, MailsealError } from '../domain/index.ts';
-import { type Answer, openThreads, type Question, type ThreadFailure, type Threads } from '../platform/index.ts';
+import { type Answer, openThreads, type Question, sizeOf, type ThreadFailure, type Threads } from '../platform/index.ts';
 import type { OpenMessage } from '../sources/index.ts';
 import { packTransfer, runTask, type Task, type TaskResult } from './tasks.ts';
 
@@ -18,8 +18,19 @@ export function openWorkers(options: { readonly jobs: number; readonly script: s
 		script: options.script,
 		work: (task: Task) => runTask(task, options.open),
 		reviveError,
+		here: { costOf, most: LITTLE },
 	});
 	return threads as Workers;
+}
+
+/** Work that is done before a thread has started, as much as ingesting so many bytes of mail. */
+const LITTLE = 8 * 1024 * 1024;
+/** To hash a bundle is so many times faster than to ingest as many bytes. */
+const HASHING = 50;
+
+function costOf(task: Task): number {
+	if (task.type === 'ingest') return task.bytes;
+	return task.type === 'check' && task.depth !== 'messages' ? (sizeOf(task.path) ?? 0) / HASHING : Number.POSITIVE_INFINITY;
 }
 
 /** Answers tasks in a worker thread, until the thread is ended. */

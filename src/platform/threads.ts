@@ -42,11 +42,13 @@ export interface ThreadOptions<Task, Result> {
 	/** The work itself, for tasks that run here. */
 	readonly work: (task: Task) => Result | Promise<Result>;
 	readonly reviveError: (failure: ThreadFailure['failure']) => unknown;
+	/** Tasks run here until they would have cost `most` together: to start a thread takes longer than a little work does. */
+	readonly here?: { readonly costOf: (task: Task) => number; readonly most: number };
 }
 
 /** Opens threads; each is started when a task first finds all others busy. */
 export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>): Threads<Task, Result> {
-	const { jobs, script, work } = options;
+	const { jobs, script, work, here = { costOf: () => Number.POSITIVE_INFINITY, most: 0 } } = options;
 	if (jobs <= 0 || script === null) {
 		return {
 			width: 1,
@@ -59,6 +61,7 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 	const threads = new Set<Thread<Result>>();
 	let closing = false;
 	let next = 0;
+	let spent = 0;
 
 	function start(): Thread<Result> {
 		const worker = new Worker(script as string | URL);
@@ -92,7 +95,11 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 
 	return {
 		width: jobs * 2,
-		run(task) {
+		async run(task) {
+			if (threads.size === 0) {
+				spent += here.costOf(task);
+				if (spent <= here.most) return work(task);
+			}
 			const { worker, waiting } = choose();
 			const id = next++;
 			return new Promise<Result>((resolve, reject) => {

@@ -107,3 +107,16 @@ test('close() comes back, however many tasks are still answered meanwhile', asyn
 	const call = spawnSync(process.execPath, [join(folder, 'closes.cjs')], { encoding: 'utf8', timeout: 30_000 });
 	expect({ stdout: call.stdout, stderr: call.stderr, status: call.status }).toEqual({ stdout: 'all closed\n', stderr: '', status: 0 });
 });
+
+test('tasks run here until they have cost as much as may be, and then in threads', async () => {
+	const path = join(temporaryFolder(), 'script.cjs');
+	writeFileSync(path, ANSWERS);
+	const costOf = (task: string): number => task.length;
+	const threads = openThreads<string, string>({
+		...{ jobs: 2, script: path, work: (task) => `here: ${task}`, reviveError: ({ message }) => new Error(message) },
+		here: { costOf, most: 5 },
+	});
+	onTestFinished(() => threads.close());
+	const results = await Promise.all(['abc', 'de', 'f', 'g'].map((task) => threads.run(task)));
+	expect(results).toEqual(['here: abc', 'here: de', 'f', 'g']);
+});
