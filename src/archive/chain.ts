@@ -1,4 +1,4 @@
-import { type Finding, MailsealError, type SnapshotName, type SnapshotRef } from '../domain/index.ts';
+import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName, type SnapshotRef } from '../domain/index.ts';
 import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** Code of a finding about a snapshot that was there and is gone. */
@@ -22,6 +22,13 @@ export interface Chain {
 
 const PUT_BACK = 'put the file back from a copy of the archive';
 
+/** Every bundle that any of these snapshots names. */
+export function bundlesNamedBy(snapshots: readonly ReadSnapshot[]): Set<BundleId> {
+	const named = new Set<BundleId>();
+	for (const { snapshot } of snapshots) for (const { id } of snapshot.bundles) named.add(id);
+	return named;
+}
+
 /** Reads every snapshot; throws `format-newer` for one that a later mailseal wrote. */
 export function readChain(dir: string): Chain {
 	for (;;) {
@@ -37,15 +44,28 @@ export function readChain(dir: string): Chain {
 export function followChain(names: readonly SnapshotName[], read: (name: SnapshotName) => ReadSnapshot): Chain {
 	const known = new Map<SnapshotName, ReadSnapshot>();
 	const unreadable = new Map<SnapshotName, MailsealError>();
+	const share = openSharing();
 	for (const name of names) {
 		try {
-			known.set(name, read(name));
+			known.set(name, share(read(name)));
 		} catch (error) {
 			if (!(error instanceof MailsealError) || error.code === 'format-newer') throw error;
 			unreadable.set(name, error);
 		}
 	}
 	return judge(names, known, unreadable);
+}
+
+/** A thousand nights name the same thousands of bundles: each is held once. */
+function openSharing(): (one: ReadSnapshot) => ReadSnapshot {
+	const refs = new Map<BundleId, BundleRef>();
+	function shared(ref: BundleRef): BundleRef {
+		const before = refs.get(ref.id);
+		if (before?.kind === ref.kind && before.size === ref.size) return before;
+		refs.set(ref.id, ref);
+		return ref;
+	}
+	return (one) => ({ ...one, snapshot: { ...one.snapshot, bundles: one.snapshot.bundles.map(shared) } });
 }
 
 function judge(

@@ -1,5 +1,5 @@
 import type { BundleId, Finding } from '../domain/index.ts';
-import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
+import { bundlesNamedBy, readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
 import { type ReadSnapshot, snapshotNames } from './snapshots.ts';
 
 /** Code of a note about a snapshot that was pruned and is still there. */
@@ -44,7 +44,7 @@ export function openStillNamed(dir: string): (id: BundleId) => boolean {
 	let named: ReadonlySet<BundleId> | null = null;
 	return (id) => {
 		const now = snapshotNames(dir).at(-1);
-		if (now !== newest) named = new Set(readChain(dir).snapshots.flatMap(({ snapshot }) => snapshot.bundles.map((ref) => ref.id)));
+		if (now !== newest) named = bundlesNamedBy(readChain(dir).snapshots);
 		newest = now;
 		return named?.has(id) ?? true;
 	};

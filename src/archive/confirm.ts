@@ -7,7 +7,7 @@ import type { Archive } from './open-archive.ts';
 /** Confirms by name and size that every bundle of the present state is there; gives how many sealed ones are, and those that are not. */
 export function confirmBundles(
 	archive: Archive,
-	catalog: Catalog,
+	catalog: Pick<Catalog, 'bundles'>,
 ): { readonly sealed: number; readonly missing: ReadonlySet<BundleId>; readonly findings: Finding[] } {
 	const findings: Finding[] = [];
 	const missing = new Set<BundleId>();

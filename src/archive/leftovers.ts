@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Catalog } from '../catalog/index.ts';
 import type { BundleId, Finding, SnapshotName } from '../domain/index.ts';
 import { isTemporaryName, listNames } from '../platform/index.ts';
-import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
+import { bundlesNamedBy, readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
 import { noteSnapshots } from './current-catalog.ts';
 import { bundleFolder, CATALOG_FILE, snapshotFolder, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
@@ -80,5 +80,5 @@ function removeTemporary({ dir, files }: Archive): void {
 function namedBundles(dir: string): ReadonlySet<BundleId> | null {
 	const { snapshots, unreadable, faults } = readChain(dir);
 	if (unreadable.size > 0 || faults.some(({ code }) => code === SNAPSHOT_MISSING || code === SNAPSHOT_CHAIN)) return null;
-	return new Set(snapshots.flatMap(({ snapshot }) => snapshot.bundles.map(({ id }) => id)));
+	return bundlesNamedBy(snapshots);
 }

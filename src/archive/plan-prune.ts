@@ -1,7 +1,7 @@
 import { decideKept } from '../classifier/index.ts';
-import { type BundleId, type BundleRef, type KeepDecision, MailsealError, type Retention, type SnapshotName } from '../domain/index.ts';
+import type { BundleId, BundleRef, KeepDecision, Retention, SnapshotName } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
-import type { Chain } from './chain.ts';
+import { bundlesNamedBy, type Chain } from './chain.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 
@@ -18,9 +18,8 @@ export interface PrunePlan {
 	readonly needed: ReadonlySet<BundleId>;
 }
 
-/** Plans what goes of a chain that is whole; changes nothing. Throws `archive-damaged` where the newest snapshot lacks bundles: older ones may have the same mail. */
+/** Plans what goes of a chain that is whole; changes nothing. */
 export function planPrune(archive: Archive, { snapshots }: Chain, retention: Retention): PrunePlan {
-	refuseMissing(archive, snapshots.at(-1)?.snapshot.bundles ?? []);
 	const decisions = decideKept(
 		snapshots.map(({ name, snapshot: { time, tags, history } }) => ({ name, time, tags: tags ?? [], isRecord: history !== undefined })),
 		retention,
@@ -29,7 +28,7 @@ export function planPrune(archive: Archive, { snapshots }: Chain, retention: Ret
 	const keptNames = new Set(kept.map(({ name }) => name));
 	// The record that is to come has the state of the newest.
 	const needing = snapshots.filter(({ name }, index) => keptNames.has(name) || index === snapshots.length - 1);
-	const needed = new Set(needing.flatMap(({ snapshot }) => snapshot.bundles.map(({ id }) => id)));
+	const needed = bundlesNamedBy(needing);
 	const gone = new Map<BundleId, BundleRef>();
 	for (const { name, snapshot } of snapshots) {
 		if (keptNames.has(name)) continue;
@@ -46,15 +45,4 @@ export function planPrune(archive: Archive, { snapshots }: Chain, retention: Ret
 		bundles,
 		needed,
 	};
-}
-
-function refuseMissing(archive: Archive, bundles: readonly BundleRef[]): void {
-	for (const { kind, id, size } of bundles) {
-		const found = sizeOf(bundlePath(archive.dir, kind, id));
-		if (found === size || (found === null && archive.offsite.has(id))) continue;
-		const problem = found === null ? 'is missing' : `has ${found} bytes (${size} are right)`;
-		throw new MailsealError('archive-damaged', `Cannot prune "${archive.dir}": its ${kind} bundle ${id} ${problem}`, {
-			hint: 'put the bundle back with "mailseal repair --from TARGET": until then, what only older snapshots need may be its last copy',
-		});
-	}
 }

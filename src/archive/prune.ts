@@ -4,6 +4,7 @@ import { type Finding, type History, MailsealError, MOST_PRUNED, type Retention,
 import { throwIfAborted } from './abort.ts';
 import { type Chain, readChain } from './chain.ts';
 import { commitSnapshot } from './commit.ts';
+import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
 import { bundlePath, snapshotPath } from './layout.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -20,8 +21,11 @@ export async function prune(archive: Archive, request: PruneRequest): Promise<Ou
 	if (snapshotNames(archive.dir).length === 0) {
 		throw new MailsealError('not-found', `Cannot prune "${archive.dir}": it has no snapshot`, { hint: 'run "mailseal pack" first' });
 	}
-	if (request.dryRun)
-		return outcome(planPrune(archive, wholeChain(archive), request.keep), { record: null, findings: [], started, request });
+	if (request.dryRun) {
+		const chain = wholeChain(archive);
+		const { findings } = confirmBundles(archive, { bundles: () => [...(chain.snapshots.at(-1)?.snapshot.bundles ?? [])] });
+		return outcome(planPrune(archive, chain, request.keep), { record: null, findings, started, request });
+	}
 	const { progress, signal } = request;
 	const lock = archive.lock();
 	try {
@@ -57,6 +61,7 @@ async function pruneFrom({ archive, catalog, request, started }: Context): Promi
 	const findings: Finding[] = [...removeLeftovers(archive, catalog)];
 	const chain = wholeChain(archive);
 	const plan = planPrune(archive, chain, request.keep);
+	findings.push(...confirmState(archive, catalog));
 	if (plan.pruned.length === 0) return outcome(plan, { record: null, findings, started, request });
 	// A signal is heard only between two turns.
 	await setImmediate();
@@ -99,6 +104,24 @@ function notWhole(dir: string, name: string, { text, hint }: { readonly text: st
 		hint: hint ?? `put ${name}.json back from a copy of the archive, or with "mailseal repair --from TARGET"`,
 		details: { snapshot: name },
 	});
+}
+
+/** Findings about bundles of the present state that are missing; throws where a placed message has no copy but in them: an older snapshot may have one. */
+function confirmState(archive: Archive, catalog: Catalog): readonly Finding[] {
+	const { missing, findings } = confirmBundles(archive, catalog);
+	if (missing.size === 0) return findings;
+	catalog.pack.setMissing(missing);
+	const incomplete = catalog.read.incompleteMessages();
+	if (incomplete === null) return findings;
+	const [first] = missing;
+	throw new MailsealError(
+		'archive-damaged',
+		`Cannot prune "${archive.dir}": bundle ${first} is missing or has the wrong size, and with it the only known copy of ${incomplete.count === 1 ? '1 message' : `${incomplete.count} messages`}: older snapshots may have others`,
+		{
+			hint: 'put the bundle back with "mailseal repair --from TARGET"; "mailseal pack --rescan" stores again what the mail store still has',
+			details: { bundles: missing.size },
+		},
+	);
 }
 
 /** A removal that is stopped between leaves files of which the record says that they go. */

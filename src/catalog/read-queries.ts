@@ -239,14 +239,14 @@ export function readQueries(database: Database) {
 			].map(([id]) => hashOf(id) as MessageId);
 		},
 
-		/** Placed messages of which no copy has all that it needs, and one of them; nothing is said of the bytes. */
+		/** Placed messages of which no copy has all that it needs in bundles that are not marked as missing, and one of them; nothing is said of the bytes. */
 		incompleteMessages(): { readonly count: number; readonly first: MessageId } | null {
 			const row = database
 				.prepare(
 					`SELECT count(*), min(m.id) FROM message m WHERE EXISTS (SELECT 1 FROM placement p WHERE p.mid = m.mid)
-					 AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.mid = m.mid AND NOT EXISTS (
+					 AND NOT EXISTS (SELECT 1 FROM copy c CROSS JOIN bundle b USING (bid) WHERE c.mid = m.mid AND b.missing = 0 AND NOT EXISTS (
 					   SELECT 1 FROM attachment_use u WHERE u.mid = c.mid AND u.bid = c.bid
-					   AND NOT EXISTS (SELECT 1 FROM attachment_copy a WHERE a.atid = u.atid)))`,
+					   AND NOT EXISTS (SELECT 1 FROM attachment_copy a CROSS JOIN bundle ab USING (bid) WHERE a.atid = u.atid AND ab.missing = 0)))`,
 				)
 				.row();
 			const count = Number(row?.[0] ?? 0);

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { openStillNamed } from '../../src/archive/check-snapshots.ts';
 import { prune } from '../../src/archive/index.ts';
 import { readSnapshot } from '../../src/archive/snapshots.ts';
-import { NO_RETENTION, parseSnapshotName, SILENT } from '../../src/domain/index.ts';
+import { NO_RETENTION, parseBundleId, parseSnapshotName, SILENT } from '../../src/domain/index.ts';
 import { acquireLock } from '../../src/platform/index.ts';
 import { archiveAt, filesBelow, never, packOnce, pruneOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
 import { bundlesOf, leftovers, snapshotsOf } from '../support/eventful-night.ts';
@@ -177,6 +178,17 @@ describe('prune()', () => {
 		const files = bundleFiles(dir);
 		const kept = new Set(result.kept.flatMap(({ name }) => bundlesOf(dir, name).map(({ id }) => id)));
 		expect(files).toEqual([...kept].filter((id) => !dropped.has(id)).sort());
+	});
+
+	it('that runs beside a verify takes nothing that verify would miss', async () => {
+		const archive = nights.copy();
+		const isStillNamed = openStillNamed(archive);
+		const before = new Set(nights.snapshots.flatMap((name) => bundlesOf(archive, name).map(({ id }) => parseBundleId(id))));
+		for (const id of before) expect(isStillNamed(id)).toBe(true);
+		const { result } = await pruneOnce(archive, { last: 1 }, { now: nights.now });
+		const files = bundleFiles(archive);
+		expect(files).toHaveLength(before.size - result.bundles);
+		for (const id of before) expect(isStillNamed(id), id).toBe(files.includes(id));
 	});
 
 	it('tells how far it is', async () => {
