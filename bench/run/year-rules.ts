@@ -9,14 +9,14 @@ const DEFAULTS = 'defaults';
 
 export const RULES: readonly Rule[] = [
 	rule(DEFAULTS),
-	rule('arrival', { pack: ['--seal-attachments', 'arrival'] }),
+	rule('quiet', { pack: ['--seal-attachments', 'quiet'] }),
 	rule('quiet-3d', { pack: ['--quiet-period', '3d'] }),
 	rule('quiet-7d', { pack: ['--quiet-period', '7d'] }),
 	rule('quiet-14d', { pack: ['--quiet-period', '14d'] }),
 	rule('quiet-60d', { pack: ['--quiet-period', '60d'] }),
 	rule('linger-7d', { pack: ['--linger', '7d'] }),
 	rule('linger-90d', { pack: ['--linger', '90d'] }),
-	rule('fold-0.2', { pack: ['--fold-below', '0.2'] }),
+	rule('fold-0.5', { pack: ['--fold-below', '0.5'] }),
 	rule('fold-0.8', { pack: ['--fold-below', '0.8'] }),
 	rule('volatile-20', { pack: ['--most-volatile', '20'] }),
 	rule('bundle-16MiB', { pack: ['--bundle-target', '16MiB'] }),

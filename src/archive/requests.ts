@@ -24,8 +24,8 @@ export const DEFAULT_BUNDLES: BundleSettings = {
 	max: 96 * 1024 * 1024,
 	linger: 30 * 24 * 3600 * 1000,
 	compress: true,
-	attachments: 'quiet',
-	foldBelow: 0.5,
+	attachments: 'arrival',
+	foldBelow: 0.2,
 	mostVolatile: 100,
 };
 

@@ -23,6 +23,8 @@ export interface AttachmentSealer {
 	add(needed: NeededAttachment): Promise<void>;
 	/** Writes what is left. */
 	flush(): Promise<void>;
+	/** Gives back what is left where it is less than so many bytes, to be stored elsewhere; nothing where it is more. */
+	takeBelow(size: number): readonly NeededAttachment[];
 	/** Writes what is read out of messages again, before these are let go. */
 	flushStreamed(): Promise<void>;
 }
@@ -35,10 +37,12 @@ export function openAttachmentSealer(options: {
 }): AttachmentSealer {
 	const { catalog, writer, bundles, onNew } = options;
 	const builder = openBuilder();
+	let gathered: NeededAttachment[] = [];
 	let holdsStreamed = false;
 
 	async function flush(): Promise<void> {
 		holdsStreamed = false;
+		gathered = [];
 		if (builder.items > 0) await writer.write('sealed', builder.take());
 	}
 
@@ -47,11 +51,19 @@ export function openAttachmentSealer(options: {
 		async add(needed) {
 			if (builder.items > 0 && (builder.sizeWith([needed]) > bundles.max || builder.isFull(1))) await flush();
 			builder.add(needed);
+			gathered.push(needed);
 			if (needed.isNew) onNew();
 			holdsStreamed ||= !(needed.stored instanceof Uint8Array);
 			if (builder.size >= bundles.target) await flush();
 		},
 		flush,
+		takeBelow(size) {
+			if (builder.size >= size) return [];
+			const taken = gathered;
+			gathered = [];
+			builder.take();
+			return taken;
+		},
 		async flushStreamed() {
 			if (holdsStreamed) await flush();
 		},

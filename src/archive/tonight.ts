@@ -14,6 +14,9 @@ import { sealTenant } from './seal.ts';
 import { openAttachmentSealer } from './seal-attachments.ts';
 import type { Workers } from './workers.ts';
 
+/** Attachments that came tonight are sealed at once where they are at least this share of a bundle's target; else they stay volatile. */
+const LEAST_SEALED = 1 / 64;
+
 /** What a pack counts while it works. */
 export interface Tally {
 	added: number;
@@ -134,6 +137,12 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	}
 	for (const word of inOrder([...scan.accounts.flatMap((account) => account.words), ...scan.words])) {
 		builder.addWord(word);
+		await flushIfFull();
+	}
+	// A sealed bundle is for ever: frequent packs must not make thousands of small ones.
+	for (const few of attachments.takeBelow(bundles.target * LEAST_SEALED)) {
+		await makeRoom([few]);
+		builder.add(few);
 		await flushIfFull();
 	}
 	await attachments.flush();

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 /** Carries out tasks of one kind, in worker threads or in this one. */
@@ -46,15 +47,19 @@ export interface ThreadOptions<Task, Result> {
 	readonly here?: { readonly costOf: (task: Task) => number; readonly most: number };
 }
 
+/** Between two tasks signals are heard: whoever interrupts need not wait for all of them. */
+async function runHere<Task, Result>(task: Task, work: (task: Task) => Result | Promise<Result>): Promise<Result> {
+	await turn();
+	return work(task);
+}
+
 /** Opens threads; each is started when a task first finds all others busy. */
 export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>): Threads<Task, Result> {
 	const { jobs, script, work, here = { costOf: () => Number.POSITIVE_INFINITY, most: 0 } } = options;
 	if (jobs <= 0 || script === null) {
 		return {
 			width: 1,
-			async run(task) {
-				return work(task);
-			},
+			run: (task) => runHere(task, work),
 			async close() {},
 		};
 	}
@@ -98,7 +103,7 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 		async run(task) {
 			if (threads.size === 0) {
 				spent += here.costOf(task);
-				if (spent <= here.most) return work(task);
+				if (spent <= here.most) return runHere(task, work);
 			}
 			const { worker, waiting } = choose();
 			const id = next++;

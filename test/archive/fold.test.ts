@@ -8,6 +8,8 @@ import { bundleNames, packOnce, temporaryFolder, verifyOnce } from '../support/a
 import { listedBundles, messagesIn, wordsIn } from '../support/listed-bundles.ts';
 import { DAY, DAY_ZERO, makeMailStore, noisyMail } from '../support/mail-store.ts';
 
+/** Folds what is less than half alive. */
+const HALF = { foldBelow: 0.5 };
 const ANNA = 'anna@example.org/INBOX';
 
 function liveness(name: number, facts: Partial<Liveness>): Liveness {
@@ -60,13 +62,13 @@ test('at most a hundred volatile bundles are left with tonight’s: the least al
 test('folding keeps exactly what is alive, and drops the rest from the snapshot, not from the disk', async () => {
 	const store = makeMailStore();
 	const archive = join(temporaryFolder(), 'archive');
-	const pack = (day: number) => packOnce(archive, store.spec, { now: DAY_ZERO + day * DAY });
+	const pack = (day: number) => packOnce(archive, store.spec, { now: DAY_ZERO + day * DAY, bundles: HALF });
 	for (let n = 0; n < 10; n++) store.put(`${ANNA}/${n}:2,S`, { content: noisyMail(`${n}`, 2000) });
 	await pack(1);
 	const [first] = await listedBundles(archive, 'volatile');
 	for (let n = 0; n < 7; n++) store.remove(`${ANNA}/${n}:2,S`);
 	store.rename(`${ANNA}/7:2,S`, `${ANNA}/7:2,FS`);
-	await packOnce(archive, store.spec, { now: DAY_ZERO + 2 * DAY, allowMassRemoval: true });
+	await packOnce(archive, store.spec, { now: DAY_ZERO + 2 * DAY, allowMassRemoval: true, bundles: HALF });
 	store.put(`${ANNA}/news:2,S`);
 	await pack(3);
 	const listed = await listedBundles(archive, 'volatile');
@@ -93,7 +95,7 @@ test('folding keeps exactly what is alive, and drops the rest from the snapshot,
 test('a fold of large messages makes several bundles rather than one above the maximum', async () => {
 	const store = makeMailStore();
 	const archive = join(temporaryFolder(), 'archive');
-	const bundles = { target: 10_000, max: 12_000, compress: false };
+	const bundles = { target: 10_000, max: 12_000, compress: false, ...HALF };
 	const pack = (day: number) => packOnce(archive, store.spec, { now: DAY_ZERO + day * DAY, bundles, allowMassRemoval: true });
 	for (const night of [1, 2, 3, 4]) {
 		store.put(`${ANNA}/kept${night}:2,S`, { content: noisyMail(`kept${night}`, 4500) });

@@ -33,7 +33,7 @@ test('a bundle that a snapshot names is never removed, whatever the catalog has 
 	const first = await packOnce(archive, store.spec, { now: DAY_ZERO });
 	const tree = readTreeState(store.root);
 	// Sealed, and the rest folded away: only the first snapshot needs the first bundle from now on.
-	await packOnce(archive, store.spec, { now: DAY_ZERO + 100 * DAY, bundles: { linger: 0 } });
+	await packOnce(archive, store.spec, { now: DAY_ZERO + 100 * DAY, bundles: { linger: 0, foldBelow: 1 } });
 	const name = String(first.result.snapshot);
 	const old = bundlesOf(archive, name).map((ref) => ref.id);
 	const catalog = new Database(join(archive, 'catalog.sqlite'));

@@ -20,7 +20,7 @@ test('thirty nights: no sealed bundle ever changes, and every snapshot restores 
 	const archive = join(temporaryFolder(), 'archive');
 	const spec = `maildir:${root}/{account}/Maildir`;
 	// Small bundles, so that cutting, waiting and folding all happen within a month.
-	const bundles = { target: 64 * 1024, max: 96 * 1024, linger: 10 * DAY };
+	const bundles = { target: 64 * 1024, max: 96 * 1024, linger: 10 * DAY, foldBelow: 0.5 };
 	makeTree({ root, seed: 7, accounts: 3, messages: 240, domain: ['example.org', 'example.net'], now: START });
 	const nights: { snapshot: string; tree: Map<string, FolderState> }[] = [];
 	let sealed = new Map<string, string>();

@@ -158,7 +158,7 @@ describe('readConfig()', () => {
 		['[bundle]\ntarget = "big"', 'it is "big" (a size such as "64MiB"'],
 		['[bundle]\ntarget = -1', 'it is -1 (an integer of 0 or more)'],
 		['[bundle]\ntarget = 1.5', 'it is 1.5 (an integer of 0 or more)'],
-		['[compact]\nbelow = 2', 'it is 2 (a number from 0 to 1)'],
+		['[compact]\nbelow = 2', 'it is 2 (a share from 0 to 1, such as 0.5'],
 		['[retention]\nkeep-last = "7"', 'it is "7" (an integer of 0 or more)'],
 		['[targets]\noffsite = 1', 'it is 1 (a target such as'],
 		['[targets.x]\nurl = "/a"\ntransfers = 0', 'it is 0 (an integer from 1 to 64)'],

@@ -15,8 +15,11 @@ const SEED = 22;
 /** Nights before the one that is broken. */
 const NIGHTS = 10;
 
-/** Small bundles, so that one night seals, writes news and folds. */
-export const SMALL_BUNDLES: Partial<BundleSettings> = { target: 8 * 1024, max: 12 * 1024, linger: 2 * DAY };
+/** Small bundles, and attachments that are volatile first, so that one night seals, writes news and folds. */
+export const SMALL_BUNDLES: Partial<BundleSettings> = {
+	...{ target: 8 * 1024, max: 12 * 1024, linger: 2 * DAY },
+	...{ attachments: 'quiet', foldBelow: 0.5 },
+};
 
 /** Low enough that texts of mail are stored apart, so that bundles of attachments are written too. Bytes. */
 const ATTACHMENT_MIN = 1500;

@@ -6,7 +6,8 @@ import { attachmentsIn, listedBundles, messagesIn } from '../../support/listed-b
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
 
 const REPORT = fileBytes('report', 60_000);
-const ARRIVAL = { attachments: 'arrival', linger: 0 } as const;
+/** A 64th of the target is the least that is sealed at once. */
+const ARRIVAL = { attachments: 'arrival', linger: 0, target: 64 * 50_000 } as const;
 
 function mail(subject: string, files = [{ name: 'report.pdf', bytes: REPORT }]): { content: Buffer; at: number } {
 	return { content: mailWith(files, { subject }), at: DAY_ZERO };
@@ -38,6 +39,23 @@ test('on arrival an attachment is sealed the first night, its message when it is
 	expect(await held(archive)).toEqual({ sealed: [1, 0], volatile: [0, 2] });
 	await night(archive, store.spec, 40);
 	expect((await held(archive)).sealed).toEqual([1, 2]);
+	expect((await verifyOnce(archive)).findings).toEqual([]);
+});
+
+test('on arrival few attachments, less than a 64th of a bundle, stay volatile until their message is quiet', async () => {
+	const store = makeMailStore();
+	const archive = join(temporaryFolder(), 'archive');
+	const few = (subject: string) => mail(subject, [{ name: `${subject}.pdf`, bytes: fileBytes(subject, 20_000) }]);
+	store.put('anna@example.org/INBOX/1:2,S', few('one'));
+	store.put('anna@example.org/INBOX/2:2,S', few('two'));
+	const { result } = await night(archive, store.spec, 1);
+	expect(result.attachments.new).toBe(2);
+	expect(await held(archive)).toEqual({ sealed: [0, 0], volatile: [2, 2] });
+	for (const name of ['three', 'four', 'five']) store.put(`anna@example.org/INBOX/${name}:2,S`, few(name));
+	await night(archive, store.spec, 2);
+	expect(await held(archive)).toEqual({ sealed: [3, 0], volatile: [2, 5] });
+	await night(archive, store.spec, 40);
+	expect((await held(archive)).sealed).toEqual([5, 5]);
 	expect((await verifyOnce(archive)).findings).toEqual([]);
 });
 

@@ -54,7 +54,7 @@ function makePlace(size: number) {
 		caller,
 		pack(night: number) {
 			const now = new Date(DAY_ZERO + night * DAY).toISOString();
-			return caller.json<PackSaid>('pack', '--now', now, '--linger', '0s', store.spec);
+			return caller.json<PackSaid>('pack', '--now', now, '--linger', '0s', '--seal-attachments', 'quiet', store.spec);
 		},
 		/** Extracts the large message; gives its SHA-256. */
 		async extract(): Promise<string> {
