@@ -70,7 +70,7 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 		const count = parts.reduce((total, bytes) => total + Math.ceil(bytes / target), 0);
 		run.superseded.push(...plan.messages, ...plan.attachments);
 		findings.push(...leftNotes(plan));
-		return { findings, result: resultOf(run, { plan, snapshot: null, count, newBytes: bytesToWrite(plan) }) };
+		return { findings, result: resultOf(run, { plan, snapshot: null, count, newBytes: roomFor(plan) }) };
 	}
 
 	const proofs = openProofs(archive, workers);
@@ -87,7 +87,7 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 	for (let budget = request.budget; !isEmpty(plan); plan = await nextPlan(run, budget)) {
 		progress.step('write', bytesToWrite(plan));
 		await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
-		budget -= bytesToWrite(plan);
+		budget -= roomFor(plan);
 		const superseded = [...plan.messages, ...plan.attachments];
 		run.superseded.push(...superseded);
 		// What is alive may make the very same bundle again.
@@ -162,6 +162,12 @@ function leftNotes({ overBudget, elsewhere }: CompactPlan): Finding[] {
 	return notes;
 }
 
+/** What the bundles will take, by the measure that the budget is held against. */
+function roomFor({ messages, attachments }: CompactPlan): number {
+	return [...messages, ...attachments].reduce((total, one) => total + liveSize(one), 0);
+}
+
+/** Stored bytes of what is handed on: what is read, and read again. */
 function bytesToWrite({ messages, attachments }: CompactPlan): number {
 	return [...messages, ...attachments].reduce((total, { liveBytes }) => total + liveBytes, 0);
 }

@@ -45,22 +45,28 @@ function isPlacedBy(bundle: string): string {
 		WHERE p.mid = c.mid AND a.tenant = ${bundle}.tenant)`;
 }
 
-const OTHER_COPY = 'SELECT 1 FROM copy o CROSS JOIN bundle ob USING (bid) WHERE o.mid = c.mid AND o.bid <> c.bid AND ob.missing = 0';
+const IS_PLACED = 'EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)';
 
-/** The same for copies of messages: one that has all its attachments before one that lacks some. */
-const COPY_GOES_BEFORE = `(NOT ${isComplete('o')}, ${rank('ob')}) < (NOT ${isComplete('c')}, ${rank('b')})`;
+/** Nothing that lacks an attachment stands for a copy. */
+const OTHER_COPY = `SELECT 1 FROM copy o CROSS JOIN bundle ob USING (bid)
+	WHERE o.mid = c.mid AND o.bid <> c.bid AND ob.missing = 0 AND ${isComplete('o')}`;
 
-/** A tenant's mail needs a sealed bundle of the tenant; that of the others needs any bundle. Of a copy `c` in bundle `b`. */
-const LIVE_MESSAGE = `CASE WHEN ${isPlacedBy('b')}
-	THEN NOT EXISTS (${OTHER_COPY} AND ob.sealed = 1 AND ob.tenant = b.tenant AND ${COPY_GOES_BEFORE})
-	ELSE EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-		AND NOT EXISTS (${OTHER_COPY} AND ((ob.sealed = 0 AND (${isComplete('o')} OR NOT ${isComplete('c')})) OR ${isPlacedBy('ob')} OR ${COPY_GOES_BEFORE})) END`;
+const GOES_BEFORE = `(${rank('ob')}) < (${rank('b')})`;
+
+/**
+ * A tenant's mail needs a sealed bundle of the tenant; that of the others needs any bundle; and no mail needs a copy that lacks an
+ * attachment, but where there is no other. Of a copy `c` in bundle `b`.
+ */
+const LIVE_MESSAGE = `CASE
+	WHEN NOT ${isComplete('c')} THEN ${IS_PLACED} AND NOT EXISTS (${OTHER_COPY})
+	WHEN ${isPlacedBy('b')} THEN NOT EXISTS (${OTHER_COPY} AND ob.sealed = 1 AND ob.tenant = b.tenant AND ${GOES_BEFORE})
+	ELSE ${IS_PLACED} AND NOT EXISTS (${OTHER_COPY} AND (ob.sealed = 0 OR ${GOES_BEFORE} OR ${isPlacedBy('ob')})) END`;
 
 /** A copy that leaves and is not handed on needs nothing any more. */
 const LIVE_ATTACHMENT = `EXISTS (SELECT 1 FROM attachment_use u WHERE u.atid = c.atid AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = u.mid)
 		AND NOT EXISTS (SELECT 1 FROM temp.dying d WHERE d.mid = u.mid AND d.bid = u.bid))
 	AND NOT EXISTS (SELECT 1 FROM attachment_copy o CROSS JOIN bundle ob USING (bid)
-		WHERE o.atid = c.atid AND o.bid <> c.bid AND ob.sealed = 1 AND ob.missing = 0 AND (${rank('ob')}) < (${rank('b')}))`;
+		WHERE o.atid = c.atid AND o.bid <> c.bid AND ob.sealed = 1 AND ob.missing = 0 AND ${GOES_BEFORE})`;
 
 const LISTED = 'b.sealed = 1 AND b.position IS NOT NULL AND b.missing = 0';
 

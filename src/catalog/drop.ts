@@ -1,10 +1,11 @@
 import type { BundleId, ManifestLine, PlacedWord } from '../domain/index.ts';
+import { isComplete } from './attachment-queries.ts';
 import type { Database } from './database.ts';
 import { openFileSetter } from './files.ts';
 import { hashColumn, partsOf } from './rows.ts';
 
 /**
- * Takes a bundle out of the present state; throws where a placement would lose its last copy, an attachment of it, or its word. Of a sealed
+ * Takes a bundle out of the present state; throws where a placement would lose its last whole copy, an attachment of it, or its word. Of a sealed
  * bundle it needs the lines: what they speak of may have no other sealed word then, and so no removal to remember.
  */
 export function dropBundle(database: Database, id: BundleId, lines: readonly ManifestLine[] | null): void {
@@ -29,8 +30,9 @@ export function dropBundle(database: Database, id: BundleId, lines: readonly Man
 function refuseLoss(database: Database, id: BundleId, bid: number): void {
 	const count = (sql: string): number => Number(database.prepare(sql).row(bid)?.[0] ?? 0);
 	const lost = count(
-		`SELECT count(*) FROM copy c WHERE c.bid = ? AND NOT EXISTS (SELECT 1 FROM copy o CROSS JOIN bundle b USING (bid) WHERE o.mid = c.mid AND o.bid <> c.bid AND b.missing = 0)
-		 AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)`,
+		`SELECT count(*) FROM copy c WHERE c.bid = ? AND EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
+		 AND NOT EXISTS (SELECT 1 FROM copy o CROSS JOIN bundle b USING (bid)
+		   WHERE o.mid = c.mid AND o.bid <> c.bid AND b.missing = 0 AND (${isComplete('o')} OR NOT ${isComplete('c')}))`,
 	);
 	if (lost > 0) throw new Error(`dropping bundle ${id} would lose ${lost} messages that are still placed`);
 	const needed = count(

@@ -249,7 +249,7 @@ export function packQueries(database: Database) {
 					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
 					   + (SELECT count(*) FROM control WHERE control.bid = b.bid) + (SELECT count(*) FROM gone WHERE gone.bid = b.bid)
 					 FROM bundle b LEFT JOIN (
-					   SELECT c.bid, c.mid, c.length, ${LIVE_COPY} AS live FROM copy c JOIN bundle v USING (bid) WHERE v.sealed = 0
+					   SELECT c.bid, c.mid, c.length, ${LIVE_COPY} AS live FROM bundle v CROSS JOIN copy c USING (bid) WHERE v.sealed = 0
 					 ) l USING (bid)
 					 WHERE b.sealed = 0 AND b.position IS NOT NULL GROUP BY b.bid ORDER BY b.position`,
 				)

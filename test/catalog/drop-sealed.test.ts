@@ -151,3 +151,21 @@ test('a sealed copy that lacks an attachment does not make another copy of the m
 	expect(catalog.pack.liveMessages(whole.ref.id)).toEqual([]);
 	expect(catalog.pack.attachmentCopies(attachmentId('report'))).toHaveLength(1);
 });
+
+test('a sealed copy that lacks an attachment is alive only where no copy is whole, whichever tenant has the message', () => {
+	const catalog = inMemory();
+	const attachments = apply(catalog, 'sealed', attachmentOf('report'));
+	apply(catalog, 'sealed', recipeOf('red', ['report']), placedAt(`${CARL}/1`, 'red'));
+	apply(catalog, 'volatile', removed(`${CARL}/1`));
+	drop(catalog, attachments);
+	const whole = apply(catalog, 'sealed', messageOf('red'), placedAt(`${ANNA}/1`, 'red'));
+	apply(catalog, 'volatile', placedAt(`${CARL}/2`, 'red'));
+	const messages = (): number[] => aliveOf(catalog).map(([alive = 0]) => alive);
+	expect(messages()).toEqual([0, 1]);
+	// Only the tenant of the copy that lacks something has the message now.
+	apply(catalog, 'volatile', removed(`${ANNA}/1`));
+	expect(messages()).toEqual([0, 1]);
+	expect(() => drop(catalog, whole)).toThrow('would lose 1 messages that are still placed');
+	catalog.pack.setMissing(new Set([whole.ref.id]));
+	expect(messages()).toEqual([1]);
+});
