@@ -171,15 +171,28 @@ describe('bench year', { timeout: 120_000 }, () => {
 		const svg = readFileSync(picture, 'utf8');
 		expect(svg.startsWith('<svg ')).toBe(true);
 		for (const { program } of told.rows) expect(svg).toContain(String(program));
+
+		const [one, other, joined] = ['one.json', 'other.json', 'joined.svg'].map((name) => join(folder, name)) as [string, string, string];
+		const text = JSON.stringify(told);
+		writeFileSync(one, text);
+		writeFileSync(other, text.replaceAll('mailseal quiet-7d', 'another'));
+		const script = join(project, 'scripts', 'run-bench.mjs');
+		const drawn = spawnSync(process.execPath, [script, 'year-picture', '--from', `${one},${other}`, '--picture', joined], {
+			encoding: 'utf8',
+		});
+		expect(drawn.status, drawn.stderr).toBe(0);
+		for (const name of ['mailseal quiet-7d', 'another']) expect(readFileSync(joined, 'utf8')).toContain(name);
+		writeFileSync(other, JSON.stringify({ ...told, delivered: [...told.delivered, 1] }));
+		expect(spawnSync(process.execPath, [script, 'year-picture', '--from', `${one},${other}`]).status).not.toBe(0);
 	});
 });
 
 describe('rulesNamed()', () => {
 	test('knows all rules, one or several, and joins of them, and names one that is unknown', () => {
 		expect(rulesNamed('all').length).toBeGreaterThan(11);
-		expect(rulesNamed('arrival,defaults').map(({ name }) => name)).toEqual(['arrival', 'defaults']);
-		expect(rulesNamed('arrival+below-0.8')).toEqual([
-			{ name: 'arrival+below-0.8', pack: ['--seal-attachments', 'arrival'], compact: ['--below', '0.8'] },
+		expect(rulesNamed('quiet,defaults').map(({ name }) => name)).toEqual(['quiet', 'defaults']);
+		expect(rulesNamed('quiet+below-0.8')).toEqual([
+			{ name: 'quiet+below-0.8', pack: ['--seal-attachments', 'quiet'], compact: ['--below', '0.8'] },
 		]);
 		expect(() => rulesNamed('never')).toThrow('"never"');
 	});
