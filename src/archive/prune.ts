@@ -24,7 +24,7 @@ export async function prune(archive: Archive, request: PruneRequest): Promise<Ou
 	if (request.dryRun) {
 		const chain = wholeChain(archive);
 		const { findings } = confirmBundles(archive, { bundles: () => [...(chain.snapshots.at(-1)?.snapshot.bundles ?? [])] });
-		return outcome(planPrune(archive, chain, request.keep), { record: null, findings, started, request });
+		return outcome(planPrune(archive, chain, request), { record: null, findings, started, request });
 	}
 	const { progress, signal } = request;
 	const lock = archive.lock();
@@ -60,7 +60,7 @@ interface Context {
 async function pruneFrom({ archive, catalog, request, started }: Context): Promise<Outcome<PruneResult>> {
 	const findings: Finding[] = [...removeLeftovers(archive, catalog)];
 	const chain = wholeChain(archive);
-	const plan = planPrune(archive, chain, request.keep);
+	const plan = planPrune(archive, chain, request);
 	findings.push(...confirmState(archive, catalog));
 	if (plan.pruned.length === 0) return outcome(plan, { record: null, findings, started, request });
 	// A signal is heard only between two turns.

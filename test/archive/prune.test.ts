@@ -107,6 +107,15 @@ describe('prune()', () => {
 		place.remove();
 	});
 
+	it('takes no night for another of the same day where a clock was ahead once', async () => {
+		const archive = nights.copy();
+		await nights.nextNight(archive, nights.now + 3650 * DAY);
+		for (let night = 1; night < 3; night++) await nights.nextNight(archive, nights.now + night * DAY);
+		const { result } = await pruneOnce(archive, { daily: 30 }, { now: nights.now + 3 * DAY });
+		expect(result).toMatchObject({ pruned: [], record: null });
+		expect(snapshotsOf(archive)).toHaveLength(nights.snapshots.length + 3);
+	});
+
 	it('carries on what the snapshot before could not read', async () => {
 		const store = makeMailStore();
 		store.put('anna/INBOX/1.mail:2,S');
