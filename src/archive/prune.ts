@@ -81,11 +81,14 @@ async function pruneFrom({ archive, catalog, request, started }: Context): Promi
 	return outcome(plan, { record: name, findings, started, request });
 }
 
-function historyOf(plan: PrunePlan, { record }: Chain): History {
-	const pruned = [...(record?.snapshot.history?.pruned ?? []), ...plan.pruned.map(({ name }) => name)].sort();
+/** What a record says of a plan. Pure. */
+export function historyOf(plan: Pick<PrunePlan, 'kept' | 'pruned' | 'hashes'>, { record }: Pick<Chain, 'record'>): History {
+	const isNew = new Set(plan.pruned.map(({ name }) => name));
+	const pruned = [...(record?.snapshot.history?.pruned ?? []), ...isNew].sort();
 	return {
 		kept: plan.kept.map(({ name }) => ({ name, sha256: plan.hashes.get(name) ?? '' })),
-		pruned: pruned.slice(-MOST_PRUNED),
+		// What this prune removes is on it whatever its number: cut off, it would leave snapshots that nobody knows of.
+		pruned: pruned.filter((name, index) => index >= pruned.length - MOST_PRUNED || isNew.has(name)),
 	};
 }
 
