@@ -1,9 +1,10 @@
 import { decideKept } from '../classifier/index.ts';
-import type { BundleId, BundleRef, KeepDecision, Retention, SnapshotName } from '../domain/index.ts';
+import type { BundleId, BundleRef, KeepDecision, SnapshotName } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { bundlesNamedBy, type Chain } from './chain.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
+import type { PruneRequest } from './requests.ts';
 
 /** All that a prune removes, and all that stays. */
 export interface PrunePlan {
@@ -19,12 +20,13 @@ export interface PrunePlan {
 }
 
 /** Plans what goes of a chain that is whole; changes nothing. */
-export function planPrune(archive: Archive, { snapshots }: Chain, retention: Retention): PrunePlan {
+export function planPrune(archive: Archive, { snapshots }: Chain, { keep, now }: Pick<PruneRequest, 'keep' | 'now'>): PrunePlan {
 	const decisions = decideKept(
 		snapshots.map(({ name, snapshot: { time, tags, history } }) => ({ name, time, tags: tags ?? [], isRecord: history !== undefined })),
-		retention,
+		keep,
+		now,
 	);
-	const kept = decisions.filter(({ keep }) => keep);
+	const kept = decisions.filter((one) => one.keep);
 	const keptNames = new Set(kept.map(({ name }) => name));
 	// The record that is to come has the state of the newest.
 	const needing = snapshots.filter(({ name }, index) => keptNames.has(name) || index === snapshots.length - 1);
@@ -40,7 +42,7 @@ export function planPrune(archive: Archive, { snapshots }: Chain, retention: Ret
 	});
 	return {
 		kept,
-		pruned: decisions.filter(({ keep }) => !keep),
+		pruned: decisions.filter((one) => !one.keep),
 		hashes: new Map(snapshots.map(({ name, sha256 }) => [name, sha256])),
 		bundles,
 		needed,

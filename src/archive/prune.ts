@@ -24,7 +24,7 @@ export async function prune(archive: Archive, request: PruneRequest): Promise<Ou
 	if (request.dryRun) {
 		const chain = wholeChain(archive);
 		const { findings } = confirmBundles(archive, { bundles: () => [...(chain.snapshots.at(-1)?.snapshot.bundles ?? [])] });
-		return outcome(planPrune(archive, chain, request.keep), { record: null, findings, started, request });
+		return outcome(planPrune(archive, chain, request), { record: null, findings, started, request });
 	}
 	const { progress, signal } = request;
 	const lock = archive.lock();
@@ -60,7 +60,7 @@ interface Context {
 async function pruneFrom({ archive, catalog, request, started }: Context): Promise<Outcome<PruneResult>> {
 	const findings: Finding[] = [...removeLeftovers(archive, catalog)];
 	const chain = wholeChain(archive);
-	const plan = planPrune(archive, chain, request.keep);
+	const plan = planPrune(archive, chain, request);
 	findings.push(...confirmState(archive, catalog));
 	if (plan.pruned.length === 0) return outcome(plan, { record: null, findings, started, request });
 	// A signal is heard only between two turns.
@@ -81,11 +81,14 @@ async function pruneFrom({ archive, catalog, request, started }: Context): Promi
 	return outcome(plan, { record: name, findings, started, request });
 }
 
-function historyOf(plan: PrunePlan, { record }: Chain): History {
-	const pruned = [...(record?.snapshot.history?.pruned ?? []), ...plan.pruned.map(({ name }) => name)].sort();
+/** What a record says of a plan. Pure. */
+export function historyOf(plan: Pick<PrunePlan, 'kept' | 'pruned' | 'hashes'>, { record }: Pick<Chain, 'record'>): History {
+	const isNew = new Set(plan.pruned.map(({ name }) => name));
+	const pruned = [...(record?.snapshot.history?.pruned ?? []), ...isNew].sort();
 	return {
 		kept: plan.kept.map(({ name }) => ({ name, sha256: plan.hashes.get(name) ?? '' })),
-		pruned: pruned.slice(-MOST_PRUNED),
+		// What this prune removes is on it whatever its number: cut off, it would leave snapshots that nobody knows of.
+		pruned: pruned.filter((name, index) => index >= pruned.length - MOST_PRUNED || isNew.has(name)),
 	};
 }
 

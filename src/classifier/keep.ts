@@ -11,19 +11,27 @@ const BUCKETS: readonly Rule[] = [
 	['yearly', (time) => time.slice(0, 4)],
 ];
 
+/** So much later than now may be what two clocks make of one moment. Milliseconds. */
+const SKEW = 60_000;
+
 /**
  * Decides which snapshots a prune keeps, oldest first: of each of the last so many hours, days, weeks, months and years that have one, the newest;
  * the last so many; those that have a tag; and the newest. Records stand for no state of their own: the newest stays until a prune writes another.
+ * Where hours to years count, those that are dated after `now` stay too.
  */
-export function decideKept(snapshots: readonly SnapshotFacts[], retention: Retention): KeepDecision[] {
+export function decideKept(snapshots: readonly SnapshotFacts[], retention: Retention, now: number): KeepDecision[] {
 	const oldestFirst = [...snapshots].sort((a, b) => (a.name < b.name ? -1 : 1));
 	const states = oldestFirst.filter(({ isRecord }) => !isRecord).reverse();
+	// After a clock was ahead once, each night is dated a second after the one before, until that time has come: all of them would be of one hour.
+	const isAhead = ({ time }: SnapshotFacts): boolean => Date.parse(time) > now + SKEW;
 	const reasons = new Map<SnapshotFacts, string[]>(oldestFirst.map((one) => [one, one.tags.map((tag) => `tagged ${tag}`)]));
 	const keep = (one: SnapshotFacts | undefined, reason: string): void => void (one && reasons.get(one)?.push(reason));
 	keep(states[0], 'newest');
 	for (const one of states.slice(0, retention.last)) keep(one, 'last');
+	if (BUCKETS.some(([rule]) => retention[rule] > 0)) for (const one of states.filter(isAhead)) keep(one, 'dated after now');
+	const dated = states.filter((one) => !isAhead(one));
 	for (const [rule, bucketOf] of BUCKETS)
-		for (const [bucket, one] of newestOf(states, bucketOf, retention[rule])) keep(one, `${rule} ${bucket}`);
+		for (const [bucket, one] of newestOf(dated, bucketOf, retention[rule])) keep(one, `${rule} ${bucket}`);
 
 	const records = oldestFirst.filter(({ isRecord }) => isRecord);
 	const isQuiet = states.every((one) => reasons.get(one)?.length !== 0) && records.slice(0, -1).every(({ tags }) => tags.length > 0);

@@ -22,7 +22,7 @@ export interface SnapshotRef {
 export interface History {
 	/** Every older snapshot that was kept, oldest first: none is missing from this list, and what is not on it was pruned. */
 	readonly kept: readonly SnapshotRef[];
-	/** Those that this prune and the ones before it removed on purpose, oldest first; the newest `MOST_PRUNED` of them. */
+	/** Those that this prune and the ones before it removed on purpose, oldest first: the newest `MOST_PRUNED` of them, and all that this one removed. */
 	readonly pruned: readonly SnapshotName[];
 }
 
@@ -54,7 +54,7 @@ export interface Snapshot {
 	readonly skipped: readonly Finding[];
 }
 
-/** So many names of pruned snapshots are kept: years of nights. */
+/** So many names of snapshots that were pruned are kept: years of nights. */
 export const MOST_PRUNED = 10_000;
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -3,12 +3,21 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { openStillNamed } from '../../src/archive/check-snapshots.ts';
 import { prune } from '../../src/archive/index.ts';
+import { historyOf } from '../../src/archive/prune.ts';
 import { readSnapshot } from '../../src/archive/snapshots.ts';
-import { NO_RETENTION, parseBundleId, parseSnapshotName, SILENT } from '../../src/domain/index.ts';
+import {
+	type History,
+	MOST_PRUNED,
+	NO_RETENTION,
+	parseBundleId,
+	parseSnapshotName,
+	SILENT,
+	type Snapshot,
+} from '../../src/domain/index.ts';
 import { acquireLock } from '../../src/platform/index.ts';
 import { archiveAt, filesBelow, never, packOnce, pruneOnce, restoreOnce, temporaryFolder, verifyOnce } from '../support/archive.ts';
 import { bundlesOf, leftovers, snapshotsOf } from '../support/eventful-night.ts';
-import { DAY, makeMailStore } from '../support/mail-store.ts';
+import { DAY, DAY_ZERO, makeMailStore } from '../support/mail-store.ts';
 import { makeNightsOfMail, NIGHTLY, type NightsOfMail, restoredFlaws } from '../support/pruned-archive.ts';
 
 let nights: NightsOfMail;
@@ -105,6 +114,15 @@ describe('prune()', () => {
 			expect(leftovers(archive)).toEqual([]);
 		}
 		place.remove();
+	});
+
+	it('takes no night for another of the same day where a clock was ahead once', async () => {
+		const archive = nights.copy();
+		await nights.nextNight(archive, nights.now + 3650 * DAY);
+		for (let night = 1; night < 3; night++) await nights.nextNight(archive, nights.now + night * DAY);
+		const { result } = await pruneOnce(archive, { daily: 30 }, { now: nights.now + 3 * DAY });
+		expect(result).toMatchObject({ pruned: [], record: null });
+		expect(snapshotsOf(archive)).toHaveLength(nights.snapshots.length + 3);
 	});
 
 	it('carries on what the snapshot before could not read', async () => {
@@ -214,4 +232,22 @@ test('tags of a pack stand in its snapshot, sorted, each once, and only in that'
 	const second = await packOnce(archive, store.spec, { now: nights.now + DAY });
 	expect(read(archive, String(first.result.snapshot)).snapshot.tags).toEqual(['before-upgrade', 'v2']);
 	expect(read(archive, String(second.result.snapshot)).snapshot).not.toHaveProperty('tags');
+});
+
+test('a record lists all that its prune removes, however much that is: what is cut off must not be left as if nobody knew of it', () => {
+	const names = Array.from({ length: MOST_PRUNED + 20 }, (_one, index) =>
+		parseSnapshotName(`${new Date(DAY_ZERO + index * 3_600_000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-0a1b2c3d`),
+	);
+	const decisions = names.map((name) => ({ name, time: '', tags: [], isRecord: false, keep: false, reasons: [] }));
+	const plan = { kept: [], hashes: new Map() };
+	const record = (history: History) => ({
+		record: { name: names[0] ?? parseSnapshotName(''), sha256: '', snapshot: { history } as Snapshot },
+	});
+	expect(historyOf({ ...plan, pruned: decisions }, { record: null }).pruned).toEqual(names);
+	const before = { kept: [], pruned: names.slice(0, -1) };
+	expect(historyOf({ ...plan, pruned: decisions.slice(-1) }, record(before)).pruned).toEqual(names.slice(-MOST_PRUNED));
+	expect(historyOf({ ...plan, pruned: decisions.slice(0, 1) }, record({ kept: [], pruned: names.slice(1) })).pruned).toEqual([
+		names[0],
+		...names.slice(-MOST_PRUNED),
+	]);
 });

@@ -16,6 +16,9 @@ interface Golden {
 	}[];
 }
 
+/** A clock that no snapshot here is ahead of. */
+const AFTER_ALL = Date.UTC(2100, 0, 1);
+
 const FOLDER = join(import.meta.dirname, '..', '..', 'fixtures', 'retention');
 
 function factsOf(snapshot: { readonly time: string; readonly tags?: readonly string[]; readonly record?: boolean }): SnapshotFacts {
@@ -25,7 +28,7 @@ function factsOf(snapshot: { readonly time: string; readonly tags?: readonly str
 
 describe.each(readdirSync(FOLDER).filter((name) => name.endsWith('.json')))('golden decisions of %s', (file) => {
 	const golden = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Golden;
-	const decisions = decideKept(golden.snapshots.map(factsOf), { ...NO_RETENTION, ...golden.retention });
+	const decisions = decideKept(golden.snapshots.map(factsOf), { ...NO_RETENTION, ...golden.retention }, AFTER_ALL);
 
 	it.each(golden.snapshots.map((one, index) => [`${one.time}: ${one.reasons.join(', ') || 'goes'}`, one, index] as const))(
 		'%s',
@@ -61,16 +64,16 @@ const retentions: fc.Arbitrary<Retention> = fc.record({
 });
 
 function keptOf(all: readonly SnapshotFacts[], retention: Retention): string[] {
-	return decideKept(all, retention).flatMap(({ keep, isRecord, name }) => (keep && !isRecord ? [name] : []));
+	return decideKept(all, retention, AFTER_ALL).flatMap(({ keep, isRecord, name }) => (keep && !isRecord ? [name] : []));
 }
 
 describe('decideKept()', () => {
 	it('decides about every snapshot once, oldest first, whatever order they come in, and leaves the argument alone', () => {
 		fc.assert(
 			fc.property(snapshots, retentions, (all, retention) => {
-				const decisions = decideKept(Object.freeze([...all]), Object.freeze({ ...retention }));
+				const decisions = decideKept(Object.freeze([...all]), Object.freeze({ ...retention }), AFTER_ALL);
 				expect(decisions.map(({ name }) => name)).toEqual(all.map(({ name }) => name).sort());
-				expect(decideKept([...all].reverse(), retention)).toEqual(decisions);
+				expect(decideKept([...all].reverse(), retention, AFTER_ALL)).toEqual(decisions);
 				for (const { keep, reasons } of decisions) expect(keep).toBe(reasons.length > 0);
 			}),
 			propertyRuns(),
@@ -80,11 +83,11 @@ describe('decideKept()', () => {
 	it('prunes nothing more of what it kept, also once a record stands behind it', () => {
 		fc.assert(
 			fc.property(snapshots, retentions, (all, retention) => {
-				const kept = decideKept(all, retention).filter(({ keep }) => keep);
+				const kept = decideKept(all, retention, AFTER_ALL).filter(({ keep }) => keep);
 				const record = factsOf({ time: new Date(START + 2000 * DAY).toISOString(), record: true });
 				const untagged = kept.filter(({ isRecord, tags }) => !isRecord || tags.length > 0);
 				for (const again of [kept, [...untagged, record]]) {
-					expect(decideKept(again, retention).filter(({ keep }) => !keep)).toEqual([]);
+					expect(decideKept(again, retention, AFTER_ALL).filter(({ keep }) => !keep)).toEqual([]);
 				}
 			}),
 			propertyRuns(),
@@ -106,7 +109,7 @@ describe('decideKept()', () => {
 	it('keeps the newest state and everything that has a tag, and fills no bucket with a record', () => {
 		fc.assert(
 			fc.property(snapshots, retentions, (all, retention) => {
-				const kept = new Set(decideKept(all, retention).flatMap(({ keep, name }) => (keep ? [name] : [])));
+				const kept = new Set(decideKept(all, retention, AFTER_ALL).flatMap(({ keep, name }) => (keep ? [name] : [])));
 				const states = all.filter(({ isRecord }) => !isRecord);
 				const newest = states
 					.map(({ name }) => name)
@@ -124,7 +127,7 @@ describe('decideKept()', () => {
 		fc.assert(
 			fc.property(snapshots, fc.nat(20), (all, daily) => {
 				const days = new Set(all.filter(({ isRecord }) => !isRecord).map(({ time }) => time.slice(0, 10)));
-				const decisions = decideKept(all, { ...NO_RETENTION, daily });
+				const decisions = decideKept(all, { ...NO_RETENTION, daily }, AFTER_ALL);
 				const filled = decisions.flatMap(({ reasons }) => reasons.filter((reason) => reason.startsWith('daily ')));
 				expect(filled).toEqual(
 					[...days]
@@ -135,5 +138,23 @@ describe('decideKept()', () => {
 			}),
 			propertyRuns(),
 		);
+	});
+
+	it('keeps every night that is dated after now, where hours to years count: after a clock was ahead once, all are dated within one hour', () => {
+		const times = [
+			'2026-11-20T02:15:00.000Z',
+			'2026-11-21T02:15:00.000Z',
+			...[0, 1, 2, 3].map((second) => `2036-01-01T00:00:0${second}.000Z`),
+		];
+		const now = Date.UTC(2026, 10, 25, 2, 15);
+		const keep = (retention: Partial<Retention>) =>
+			decideKept(
+				times.map((time) => factsOf({ time })),
+				{ ...NO_RETENTION, ...retention },
+				now,
+			).map(({ reasons }) => reasons.join());
+		const ahead = 'dated after now';
+		expect(keep({ daily: 1 })).toEqual(['', 'daily 2026-11-21', ahead, ahead, ahead, `newest,${ahead}`]);
+		expect(keep({ last: 2 })).toEqual(['', '', '', '', 'last', 'newest,last']);
 	});
 });

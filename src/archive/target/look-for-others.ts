@@ -18,7 +18,9 @@ export async function lookForOthers(
 	const { archive, target, findings, request } = state;
 	const here = new Set(chain.names);
 	if ([...copies.keys()].every((name) => here.has(name))) return false;
-	const parents = new Set(chain.names.flatMap((name) => before(archive.dir, name)));
+	// Where all was pruned, as after each prune at a target that keeps everything, nothing is read to tell it.
+	const isAllKnown = [...copies.keys()].every((name) => here.has(name) || chain.pruned.has(name));
+	const parents = new Set(isAllKnown ? [] : chain.names.flatMap((name) => before(archive.dir, name)));
 	const { pruned, lost, strange } = unknownHere(chain, { there: copies.keys(), parents });
 	if (pruned.length > 0 && request.prune === null) findings.push(prunedThere(target.store.place, pruned));
 	const proved: SnapshotName[] = [];

@@ -35,7 +35,11 @@ export function describe(command: Command): void {
 		command.option(`--keep-${rule} <count>`, `keep ${what}`, countValue(`--keep-${rule}`, MOST));
 	}
 	command
-		.option('--now <instant>', 'the clock that dates the record (default: now)', instantValue('--now'))
+		.option(
+			'--now <instant>',
+			'the clock that dates the record, and that no snapshot should be ahead of (default: now)',
+			instantValue('--now'),
+		)
 		.option('--dry-run', 'change nothing, and tell what would go');
 	addExamples(command, [
 		['mailseal prune --keep-daily 30 --keep-monthly 12 --dry-run', 'what a month of days and a year of months would leave'],
