@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Catalog } from '../catalog/index.ts';
 import { type Finding, type History, MailsealError, MOST_PRUNED, type Retention, type SnapshotName } from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { type Chain, readChain } from './chain.ts';
+import { type Chain, readChain, SNAPSHOT_ASIDE } from './chain.ts';
 import { commitSnapshot } from './commit.ts';
 import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
@@ -97,7 +97,8 @@ function wholeChain({ dir }: Archive): Chain {
 	const chain = readChain(dir);
 	const [[name, error] = []] = chain.unreadable;
 	if (name !== undefined && error !== undefined) throw notWhole(dir, name, { text: error.message, hint: error.hint });
-	const [fault] = chain.faults;
+	// Another copy of this archive went on from an older snapshot: both are states of the mail that somebody may need.
+	const fault = chain.faults.find(({ code }) => code !== SNAPSHOT_ASIDE);
 	if (fault !== undefined) throw notWhole(dir, fault.subject, fault);
 	return chain;
 }
