@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { prune } from '../../src/archive/index.ts';
+import { bundlePath } from '../../src/archive/layout.ts';
 import { historyOf } from '../../src/archive/prune.ts';
 import { chainHere, openPrunedHere } from '../../src/archive/pruned-here.ts';
 import { readSnapshot } from '../../src/archive/snapshots.ts';
@@ -211,6 +212,19 @@ describe('prune()', () => {
 		const files = bundleFiles(dir);
 		const kept = new Set(result.kept.flatMap(({ name }) => bundlesOf(dir, name).map(({ id }) => id)));
 		expect(files).toEqual([...kept].filter((id) => !dropped.has(id)).sort());
+	});
+
+	it('tells of a bundle that is missing and that only an older snapshot needs which stays', async () => {
+		const archive = nights.copy();
+		const [, tagged = ''] = nights.snapshots;
+		const others = new Set(bundlesOf(archive, String(nights.snapshots.at(-1))).map(({ id }) => id));
+		const only = bundlesOf(archive, tagged).find(({ id }) => !others.has(id));
+		if (only === undefined) throw new Error('that night has a bundle that the newest does not name');
+		rmSync(bundlePath(archive, only.kind, parseBundleId(only.id)));
+		for (const dryRun of [true, false]) {
+			const { findings } = await pruneOnce(archive, { last: 1 }, { now: nights.now, dryRun });
+			expect(findings).toMatchObject([{ code: 'bundle-missing', severity: 'error', subject: only.id }]);
+		}
 	});
 
 	it('that runs beside a verify takes nothing that verify would miss', async () => {
