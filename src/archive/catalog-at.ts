@@ -2,8 +2,9 @@ import type { Catalog } from '../catalog/index.ts';
 import { MailsealError, parseMoment, type SnapshotName } from '../domain/index.ts';
 import { buildCatalog, currentCatalog, openUnlessLost } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
+import { chainHere } from './pruned-here.ts';
 import type { Run } from './requests.ts';
-import { prunedNames, type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
+import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** The snapshot that a moment means: itself, or the last one taken at or before it. */
 export function resolveMoment(archive: Archive, at: string, now: number): SnapshotName {
@@ -20,7 +21,7 @@ export function resolveMoment(archive: Archive, at: string, now: number): Snapsh
 /** For a snapshot that was there and was pruned; null for any other moment. */
 function prunedError(archive: Archive, at: string): MailsealError | null {
 	const name = at.trim() as SnapshotName;
-	if (!prunedNames(archive.dir).has(name)) return null;
+	if (!chainHere(archive.dir).pruned.has(name)) return null;
 	return new MailsealError('not-found', `Cannot read snapshot ${name}: it was pruned`, {
 		hint: 'see "mailseal ls snapshots" for those that were kept',
 	});

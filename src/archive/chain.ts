@@ -1,10 +1,14 @@
 import { type BundleId, type BundleRef, type Finding, MailsealError, type SnapshotName, type SnapshotRef } from '../domain/index.ts';
+import { prunedBefore } from './pruned-here.ts';
 import { type ReadSnapshot, readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** Code of a finding about a snapshot that was there and is gone. */
 export const SNAPSHOT_MISSING = 'snapshot-missing';
 /** Code of a finding about a snapshot that is another than the one that a later one names. */
 export const SNAPSHOT_CHAIN = 'snapshot-chain';
+
+/** Code of a note about a snapshot that is whole, and that the newest does not follow. */
+export const SNAPSHOT_ASIDE = 'snapshot-aside';
 
 /** Every snapshot on disk, and what the newest says of the others. */
 export interface Chain {
@@ -127,8 +131,8 @@ function judge(
 			other: `Snapshot ${one.name} is not the one that the prune of ${bound} kept`,
 		});
 	}
-	const pruned = new Set(history?.pruned);
-	const leftovers = names.filter((one) => one < bound && pruned.has(one) && !kept.has(one));
+	const pruned: ReadonlySet<SnapshotName> = record === null || history === undefined ? new Set() : prunedBefore(record.name, history);
+	const leftovers = names.filter((one) => pruned.has(one));
 	for (const one of leftovers) unreadable.delete(one);
 	if (history !== undefined) {
 		for (const one of names) {
@@ -151,9 +155,9 @@ function judge(
 	if (at !== null) {
 		for (const one of names) {
 			if (one <= bound || followed.has(one) || unreadable.has(one)) continue;
-			add('snapshot-aside', one, `Snapshot ${one} is none of those that ${name} follows`, {
+			add(SNAPSHOT_ASIDE, one, `Snapshot ${one} is none of those that ${name} follows`, {
 				severity: 'note',
-				hint: 'prune refuses to work while it is there; move it out of the folder "snapshots" if nobody needs it',
+				hint: 'the next prune that removes anything keeps it, and the one after that judges it as any other',
 			});
 		}
 	}

@@ -1,6 +1,6 @@
-import type { BundleId, Finding } from '../domain/index.ts';
-import { bundlesNamedBy, readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
-import { type ReadSnapshot, snapshotNames } from './snapshots.ts';
+import type { Finding } from '../domain/index.ts';
+import { readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
+import type { ReadSnapshot } from './snapshots.ts';
 
 /** Code of a note about a snapshot that was pruned and is still there. */
 export const PRUNE_UNFINISHED = 'prune-unfinished';
@@ -36,16 +36,4 @@ export function checkSnapshots(
 		});
 	}
 	return snapshots;
-}
-
-/** Tells whether a snapshot names a bundle now: since `dir` was looked at, a prune may have taken those that did. */
-export function openStillNamed(dir: string): (id: BundleId) => boolean {
-	let newest = snapshotNames(dir).at(-1);
-	let named: ReadonlySet<BundleId> | null = null;
-	return (id) => {
-		const now = snapshotNames(dir).at(-1);
-		if (now !== newest) named = bundlesNamedBy(readChain(dir).snapshots);
-		newest = now;
-		return named?.has(id) ?? true;
-	};
 }

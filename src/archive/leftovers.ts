@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/index.ts';
-import type { BundleId, Finding, SnapshotName } from '../domain/index.ts';
+import type { BundleId, Finding } from '../domain/index.ts';
 import { isTemporaryName, listNames } from '../platform/index.ts';
 import { bundlesNamedBy, readChain, SNAPSHOT_CHAIN, SNAPSHOT_MISSING } from './chain.ts';
 import { noteSnapshots } from './current-catalog.ts';
 import { bundleFolder, CATALOG_FILE, snapshotFolder, snapshotPath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
-import { isDamage } from './read-stored.ts';
-import { type ReadSnapshot, readSnapshot, recordOf, snapshotNames } from './snapshots.ts';
+import { chainHere } from './pruned-here.ts';
+import { snapshotNames } from './snapshots.ts';
 
 /**
  * Removes what a run that was cut off left behind: temporary files, snapshots that the last record lists as pruned, and bundles that no snapshot
@@ -15,7 +15,8 @@ import { type ReadSnapshot, readSnapshot, recordOf, snapshotNames } from './snap
  */
 export function removeLeftovers(archive: Archive, catalog: Catalog): Finding[] {
 	const { dir, files } = archive;
-	for (const name of prunedOnDisk(dir)) files.remove(snapshotPath(dir, name));
+	const { pruned } = chainHere(dir);
+	for (const name of snapshotNames(dir)) if (pruned.has(name)) files.remove(snapshotPath(dir, name));
 	const findings = noteSnapshots(archive, catalog);
 	const names = new Set(snapshotNames(dir));
 	// It knows of bundles that only pruned snapshots name.
@@ -29,30 +30,6 @@ export function removeLeftovers(archive: Archive, catalog: Catalog): Finding[] {
 	if (knowsTooMuch) catalog.forgetAllBut({ snapshots: names, bundles: named });
 	for (const { id, path } of unnamed) if (!named.has(id)) files.remove(path);
 	return findings;
-}
-
-/** What the last record lists as pruned and not as kept, and lies there nevertheless. */
-function prunedOnDisk(dir: string): SnapshotName[] {
-	const names = snapshotNames(dir);
-	const newest = names.at(-1);
-	if (newest === undefined) return [];
-	const record = readRecord(dir, readSnapshot(dir, newest));
-	const history = record?.snapshot.history;
-	if (record === null || history === undefined) return [];
-	const pruned = new Set(history.pruned);
-	const kept = new Set(history.kept.map(({ name }) => name));
-	return names.filter((name) => name < record.name && pruned.has(name) && !kept.has(name));
-}
-
-/** Null where there is none, or none that the newest snapshot means. */
-function readRecord(dir: string, newest: ReadSnapshot): ReadSnapshot | null {
-	try {
-		const record = recordOf(dir, newest);
-		return record === newest || record?.sha256 === newest.snapshot.record?.sha256 ? record : null;
-	} catch (error) {
-		if (!isDamage(error)) throw error;
-		return null;
-	}
 }
 
 function bundlesOnDisk(dir: string): { readonly id: BundleId; readonly path: string }[] {

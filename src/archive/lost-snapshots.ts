@@ -3,7 +3,8 @@ import { type Catalog, type CatalogState, catalogDamage } from '../catalog/index
 import { MailsealError } from '../domain/index.ts';
 import { listNames } from '../platform/index.ts';
 import { bundleFolder } from './layout.ts';
-import { prunedNames, snapshotNames } from './snapshots.ts';
+import { chainHere } from './pruned-here.ts';
+import { snapshotNames } from './snapshots.ts';
 
 /** Snapshots that an archive must have had and has no more. */
 export interface LostSnapshots {
@@ -19,7 +20,7 @@ export function lostSnapshots(dir: string, opened: Catalog | null): LostSnapshot
 	const stood = opened === null ? undefined : stateOf(opened);
 	// Listed after the catalog was opened: a pack that is committing writes its snapshot first.
 	const names = snapshotNames(dir);
-	if (stood != null && !names.includes(stood.name) && !prunedNames(dir).has(stood.name)) {
+	if (stood != null && !names.includes(stood.name) && !chainHere(dir).pruned.has(stood.name)) {
 		return {
 			subject: stood.name,
 			text: `its snapshot ${stood.name} is missing`,

@@ -1,7 +1,7 @@
 import { decideKept } from '../classifier/index.ts';
 import type { BundleId, BundleRef, KeepDecision, SnapshotName } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
-import { bundlesNamedBy, type Chain } from './chain.ts';
+import { bundlesNamedBy, type Chain, SNAPSHOT_ASIDE } from './chain.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
 import type { PruneRequest } from './requests.ts';
@@ -20,12 +20,23 @@ export interface PrunePlan {
 }
 
 /** Plans what goes of a chain that is whole; changes nothing. */
-export function planPrune(archive: Archive, { snapshots }: Chain, { keep, now }: Pick<PruneRequest, 'keep' | 'now'>): PrunePlan {
-	const decisions = decideKept(
-		snapshots.map(({ name, snapshot: { time, tags, history } }) => ({ name, time, tags: tags ?? [], isRecord: history !== undefined })),
-		keep,
-		now,
-	);
+export function planPrune(archive: Archive, { snapshots, faults }: Chain, { keep, now }: Pick<PruneRequest, 'keep' | 'now'>): PrunePlan {
+	const aside = new Set(faults.flatMap(({ code, subject }) => (code === SNAPSHOT_ASIDE ? [subject] : [])));
+	const facts = snapshots.map(({ name, snapshot: { time, tags, history } }) => ({
+		name,
+		time,
+		tags: tags ?? [],
+		isRecord: history !== undefined,
+	}));
+	// What the newest does not follow takes no other's place: the record that is to come lists it, and from then on it is one of them.
+	const decisions = [
+		...decideKept(
+			facts.filter(({ name }) => !aside.has(name)),
+			keep,
+			now,
+		),
+		...facts.filter(({ name }) => aside.has(name)).map((one) => ({ ...one, keep: true, reasons: ['aside'] })),
+	].sort((a, b) => (a.name < b.name ? -1 : 1));
 	const kept = decisions.filter((one) => one.keep);
 	const keptNames = new Set(kept.map(({ name }) => name));
 	// The record that is to come has the state of the newest.

@@ -1,8 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Catalog } from '../catalog/index.ts';
-import { type Finding, type History, MailsealError, MOST_PRUNED, type Retention, type SnapshotName } from '../domain/index.ts';
+import {
+	type BundleId,
+	type BundleRef,
+	type Finding,
+	type History,
+	MailsealError,
+	MOST_PRUNED,
+	type Retention,
+	type SnapshotName,
+} from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { type Chain, readChain } from './chain.ts';
+import { type Chain, readChain, SNAPSHOT_ASIDE } from './chain.ts';
 import { commitSnapshot } from './commit.ts';
 import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
@@ -23,8 +32,8 @@ export async function prune(archive: Archive, request: PruneRequest): Promise<Ou
 	}
 	if (request.dryRun) {
 		const chain = wholeChain(archive);
-		const { findings } = confirmBundles(archive, { bundles: () => [...(chain.snapshots.at(-1)?.snapshot.bundles ?? [])] });
-		return outcome(planPrune(archive, chain, request), { record: null, findings, started, request });
+		const plan = planPrune(archive, chain, request);
+		return outcome(plan, { record: null, findings: confirmNeeded(archive, plan, chain), started, request });
 	}
 	const { progress, signal } = request;
 	const lock = archive.lock();
@@ -61,7 +70,8 @@ async function pruneFrom({ archive, catalog, request, started }: Context): Promi
 	const findings: Finding[] = [...removeLeftovers(archive, catalog)];
 	const chain = wholeChain(archive);
 	const plan = planPrune(archive, chain, request);
-	findings.push(...confirmState(archive, catalog));
+	refuseLosing(archive, catalog);
+	findings.push(...confirmNeeded(archive, plan, chain));
 	if (plan.pruned.length === 0) return outcome(plan, { record: null, findings, started, request });
 	// A signal is heard only between two turns.
 	await setImmediate();
@@ -97,7 +107,8 @@ function wholeChain({ dir }: Archive): Chain {
 	const chain = readChain(dir);
 	const [[name, error] = []] = chain.unreadable;
 	if (name !== undefined && error !== undefined) throw notWhole(dir, name, { text: error.message, hint: error.hint });
-	const [fault] = chain.faults;
+	// Another copy of this archive went on from an older snapshot: both are states of the mail that somebody may need.
+	const fault = chain.faults.find(({ code }) => code !== SNAPSHOT_ASIDE);
 	if (fault !== undefined) throw notWhole(dir, fault.subject, fault);
 	return chain;
 }
@@ -109,13 +120,20 @@ function notWhole(dir: string, name: string, { text, hint }: { readonly text: st
 	});
 }
 
-/** Findings about bundles of the present state that are missing; throws where a placed message has no copy but in them: an older snapshot may have one. */
-function confirmState(archive: Archive, catalog: Catalog): readonly Finding[] {
-	const { missing, findings } = confirmBundles(archive, catalog);
-	if (missing.size === 0) return findings;
+/** Findings about bundles that are missing, of the present state and of every snapshot that stays: nobody else looks at these before they are needed. */
+function confirmNeeded(archive: Archive, { needed }: PrunePlan, { snapshots }: Chain): readonly Finding[] {
+	const refs = new Map<BundleId, BundleRef>();
+	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) if (needed.has(ref.id)) refs.set(ref.id, ref);
+	return confirmBundles(archive, { bundles: () => [...refs.values()] }).findings;
+}
+
+/** Throws where a placed message has no copy but in bundles that are missing: an older snapshot may have one. */
+function refuseLosing(archive: Archive, catalog: Catalog): void {
+	const { missing } = confirmBundles(archive, catalog);
+	if (missing.size === 0) return;
 	catalog.pack.setMissing(missing);
 	const incomplete = catalog.read.incompleteMessages();
-	if (incomplete === null) return findings;
+	if (incomplete === null) return;
 	const [first] = missing;
 	throw new MailsealError(
 		'archive-damaged',

@@ -39,25 +39,6 @@ export function readSnapshot(dir: string, name: SnapshotName): ReadSnapshot {
 	return { name, ...decodeSnapshot(name, bytes) };
 }
 
-/** The last snapshot that a prune wrote, which says what is left of those before it; null where nothing was ever pruned. Throws as readSnapshot(). */
-export function recordOf(dir: string, newest: ReadSnapshot): ReadSnapshot | null {
-	const { history, record } = newest.snapshot;
-	if (history !== undefined) return newest;
-	return record === undefined ? null : readSnapshot(dir, record.name);
-}
-
-/** The snapshots that prunes removed, as far as the last record lists them; empty where it cannot be read. */
-export function prunedNames(dir: string): ReadonlySet<SnapshotName> {
-	const name = snapshotNames(dir).at(-1);
-	if (name === undefined) return new Set();
-	try {
-		return new Set(recordOf(dir, readSnapshot(dir, name))?.snapshot.history?.pruned);
-	} catch (error) {
-		if (!(error instanceof MailsealError) || (error.code !== 'archive-damaged' && error.code !== 'not-found')) throw error;
-		return new Set();
-	}
-}
-
 /** What a snapshot that follows `parent` says of the last record. */
 export function recordAfter({ name, sha256, snapshot }: ReadSnapshot): Pick<Snapshot, 'record'> {
 	if (snapshot.history !== undefined) return { record: { name, sha256 } };

@@ -4,10 +4,11 @@ import { throwIfAborted } from './abort.ts';
 import { SNAPSHOT_MISSING } from './chain.ts';
 import { catalogFindings } from './check-catalog.ts';
 import { type Material, recipeFindings } from './check-recipes.ts';
-import { checkSnapshots, openStillNamed } from './check-snapshots.ts';
+import { checkSnapshots } from './check-snapshots.ts';
 import { isItsTurn } from './its-turn.ts';
 import { bundlePath } from './layout.ts';
 import type { Archive } from './open-archive.ts';
+import { chainHere, openPrunedHere } from './pruned-here.ts';
 import type { VerifyRequest } from './requests.ts';
 import type { Outcome, VerifyResult } from './results.ts';
 import type { Workers } from './workers.ts';
@@ -19,7 +20,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	const findings: Finding[] = [];
 	const damaged = new Set<string>();
 	const missing = new Set<string>();
-	const isStillNamed = openStillNamed(dir);
+	const { isNamed } = openPrunedHere(dir, chainHere(dir));
 	const snapshots = checkSnapshots(dir, { findings, damaged, missing });
 	const bundles = new Map<BundleId, BundleRef>();
 	for (const { snapshot } of snapshots) for (const ref of snapshot.bundles) bundles.set(ref.id, ref);
@@ -28,7 +29,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 	let bytes = 0;
 	const offsite = new Set<BundleId>();
 	function report(ref: BundleRef, code: string, text: string): void {
-		if (!isStillNamed(ref.id)) return;
+		if (!isNamed(ref.id)) return;
 		const gone = code === 'bundle-missing';
 		(gone ? missing : damaged).add(ref.id);
 		findings.push({

@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { openStillNamed } from '../../src/archive/check-snapshots.ts';
 import { prune } from '../../src/archive/index.ts';
+import { bundlePath } from '../../src/archive/layout.ts';
 import { historyOf } from '../../src/archive/prune.ts';
+import { chainHere, openPrunedHere } from '../../src/archive/pruned-here.ts';
 import { readSnapshot } from '../../src/archive/snapshots.ts';
+import { openCatalog } from '../../src/catalog/index.ts';
 import {
 	type History,
 	MOST_PRUNED,
@@ -28,6 +30,18 @@ afterAll(() => nights.remove());
 
 function bundleFiles(archive: string): string[] {
 	return [...filesBelow(join(archive, 'bundles')).keys()].map((path) => path.slice(-68, -4)).sort();
+}
+
+function knownBundles(archive: string): string[] {
+	const catalog = openCatalog({ kind: 'file', path: join(archive, 'catalog.sqlite') });
+	try {
+		return catalog
+			.knownBundles()
+			.map(({ id }) => String(id))
+			.sort();
+	} finally {
+		catalog.close();
+	}
 }
 
 function read(archive: string, name: string) {
@@ -112,6 +126,8 @@ describe('prune()', () => {
 			expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
 			expect(await restoredFlaws(archive, [newest], place.trees)).toEqual([]);
 			expect(leftovers(archive)).toEqual([]);
+			// A sync takes what the catalog knows for what snapshots name.
+			expect(knownBundles(archive)).toEqual(bundleFiles(archive));
 		}
 		place.remove();
 	});
@@ -198,15 +214,28 @@ describe('prune()', () => {
 		expect(files).toEqual([...kept].filter((id) => !dropped.has(id)).sort());
 	});
 
+	it('tells of a bundle that is missing and that only an older snapshot needs which stays', async () => {
+		const archive = nights.copy();
+		const [, tagged = ''] = nights.snapshots;
+		const others = new Set(bundlesOf(archive, String(nights.snapshots.at(-1))).map(({ id }) => id));
+		const only = bundlesOf(archive, tagged).find(({ id }) => !others.has(id));
+		if (only === undefined) throw new Error('that night has a bundle that the newest does not name');
+		rmSync(bundlePath(archive, only.kind, parseBundleId(only.id)));
+		for (const dryRun of [true, false]) {
+			const { findings } = await pruneOnce(archive, { last: 1 }, { now: nights.now, dryRun });
+			expect(findings).toMatchObject([{ code: 'bundle-missing', severity: 'error', subject: only.id }]);
+		}
+	});
+
 	it('that runs beside a verify takes nothing that verify would miss', async () => {
 		const archive = nights.copy();
-		const isStillNamed = openStillNamed(archive);
+		const { isNamed } = openPrunedHere(archive, chainHere(archive));
 		const before = new Set(nights.snapshots.flatMap((name) => bundlesOf(archive, name).map(({ id }) => parseBundleId(id))));
-		for (const id of before) expect(isStillNamed(id)).toBe(true);
+		for (const id of before) expect(isNamed(id)).toBe(true);
 		const { result } = await pruneOnce(archive, { last: 1 }, { now: nights.now });
 		const files = bundleFiles(archive);
 		expect(files).toHaveLength(before.size - result.bundles);
-		for (const id of before) expect(isStillNamed(id), id).toBe(files.includes(id));
+		for (const id of before) expect(isNamed(id), id).toBe(files.includes(id));
 	});
 
 	it('tells how far it is', async () => {

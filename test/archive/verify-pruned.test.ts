@@ -138,11 +138,20 @@ describe('verify, after a prune,', () => {
 		expect(snapshotsOf(archive)).toContain(stranger);
 	});
 
-	it('notes one that stands beside the chain, which prune does not judge', async () => {
+	it('notes one that stands beside the chain; a prune keeps it and lists it, the one after that judges it', async () => {
 		const newest = read(String(names[5]));
 		const aside = plant({ ...newest, time: new Date(Date.parse(newest.time) - 3600_000).toISOString(), bundles: [] });
 		expect(await codes()).toEqual([`snapshot-aside ${aside}`]);
-		await expect(pruneOnce(archive, { last: 1 })).rejects.toMatchObject({ code: 'archive-damaged', details: { snapshot: aside } });
+		const { result } = await pruneOnce(archive, { daily: 1 }, { now: nights.now + 9 * DAY });
+		expect(result.kept.map(({ name, reasons }) => [name, reasons])).toEqual([
+			[names[0], ['tagged before-upgrade']],
+			[aside, ['aside']],
+			[names[5], ['newest', expect.stringMatching(/^daily /)]],
+		]);
+		expect(await codes()).toEqual([]);
+		const again = await pruneOnce(archive, { daily: 1 }, { now: nights.now + 10 * DAY });
+		expect(again.result.pruned.map(({ name }) => name)).toEqual([aside, result.record]);
+		expect(await codes()).toEqual([]);
 	});
 
 	it('finds a newest that names no record, or one that its parents do not lead to', async () => {

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { commitSnapshot } from '../../src/archive/commit.ts';
 import { currentCatalog } from '../../src/archive/current-catalog.ts';
 import { bundlePath, snapshotPath } from '../../src/archive/layout.ts';
-import { newestSnapshot, readSnapshot, recordAfter, recordOf, snapshotNames } from '../../src/archive/snapshots.ts';
+import { chainHere } from '../../src/archive/pruned-here.ts';
+import { newestSnapshot, readSnapshot, recordAfter, snapshotNames } from '../../src/archive/snapshots.ts';
 import { encodeSnapshot } from '../../src/bundle/index.ts';
 import { type BundleId, parseBundleId, type SnapshotName } from '../../src/domain/index.ts';
 import { never, packOnce } from './archive.ts';
@@ -37,7 +38,7 @@ export async function pruneByHand(
 			const names = snapshotNames(dir);
 			const pruned = names.slice(0, names.length - keep);
 			const kept = names.slice(names.length - keep).map((name) => ({ name, sha256: readSnapshot(dir, name).sha256 }));
-			const before = recordOf(dir, readSnapshot(dir, names.at(-1) as SnapshotName))?.snapshot.history?.pruned ?? [];
+			const before = chainHere(dir).pruned;
 			catalog.begin();
 			const history = { kept, pruned: [...before, ...pruned].sort() };
 			const { name: record, snapshot } = commitSnapshot(archive, { catalog, now, findings: [], history, signal: never });

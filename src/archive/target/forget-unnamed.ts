@@ -1,7 +1,7 @@
 import type { BundleId, SnapshotName } from '../../domain/index.ts';
+import type { Chain } from '../pruned-here.ts';
 import { isDamage } from '../read-stored.ts';
 import { readSnapshot } from '../snapshots.ts';
-import type { Chain } from './pruned-here.ts';
 import type { SyncState } from './sync-state.ts';
 
 /**

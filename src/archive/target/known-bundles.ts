@@ -1,10 +1,10 @@
 import type { BundleId, BundleRef } from '../../domain/index.ts';
 import { currentCatalog } from '../current-catalog.ts';
 import type { Archive } from '../open-archive.ts';
+import type { Chain, PrunedHere } from '../pruned-here.ts';
 import { isDamage } from '../read-stored.ts';
 import type { Run } from '../requests.ts';
 import { readSnapshot } from '../snapshots.ts';
-import type { Chain, PrunedHere } from './pruned-here.ts';
 
 export interface KnownBundles {
 	/** Every bundle that any snapshot of the archive names, but for pruned ones. */

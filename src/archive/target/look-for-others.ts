@@ -1,7 +1,7 @@
 import type { SnapshotName } from '../../domain/index.ts';
+import type { Chain } from '../pruned-here.ts';
 import { readSnapshot } from '../snapshots.ts';
 import type { SnapshotCopy } from './listing.ts';
-import type { Chain } from './pruned-here.ts';
 import { readSnapshotBlob } from './remote-archive.ts';
 import { isPoorCopy } from './sealing.ts';
 import { namedBefore, prunedThere, snapshotsLost, targetIsNewer, unknownHere } from './set-back.ts';

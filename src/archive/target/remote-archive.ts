@@ -9,12 +9,12 @@ import { CATALOG_FILE, HEAD_FILE, snapshotPath } from '../layout.ts';
 import { offsiteAt } from '../offsite.ts';
 import { type Archive, openArchive, parseHead } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
+import { prunedBefore } from '../pruned-here.ts';
 import { isDamage } from '../read-stored.ts';
 import { snapshotNames } from '../snapshots.ts';
 import { listSnapshotCopies, type SnapshotCopy } from './listing.ts';
 import { archiveHeadBlob } from './names.ts';
 import type { Target } from './open-target.ts';
-import { prunedBefore } from './pruned-here.ts';
 import { targetKey } from './record.ts';
 import { isPoorCopy, needIdentities, readSmallBlob } from './sealing.ts';
 

@@ -2,10 +2,10 @@ import { decodeSnapshot } from '../../bundle/index.ts';
 import { type BundleId, type BundleRef, type Finding, MailsealError, type Snapshot, type SnapshotName } from '../../domain/index.ts';
 import { snapshotPath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
+import { prunedBefore } from '../pruned-here.ts';
 import { type ReadSnapshot, readSnapshot, snapshotNames } from '../snapshots.ts';
 import type { SnapshotCopy } from './listing.ts';
 import type { Target } from './open-target.ts';
-import { prunedBefore } from './pruned-here.ts';
 import { readSnapshotBlob } from './remote-archive.ts';
 import type { RepairRequest, Tally } from './repair.ts';
 import { isPoorCopy } from './sealing.ts';
@@ -42,8 +42,9 @@ export async function repairSnapshots(archive: Archive, context: Context): Promi
 	const listed = record?.history.kept.map(({ name }) => name) ?? [];
 	for (const name of [...new Set([...all, ...listed])].sort()) if (!done.has(name) && !pruned.has(name)) await bring(name);
 	const doomed = [...here].filter((name) => pruned.has(name)).sort();
-	if (record !== null && tally.missing.has(record.name) && doomed.length > 0)
-		tally.findings.push(prunesHere(record.name, doomed, request.target));
+	// Under the name of one that is damaged here may lie another: it has eight digits of a hash.
+	const isBrought = record !== null && (tally.missing.has(record.name) || tally.damaged.has(record.name));
+	if (record !== null && isBrought && doomed.length > 0) tally.findings.push(prunesHere(record.name, doomed, request.target));
 	return refs;
 }
 

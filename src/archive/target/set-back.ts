@@ -1,5 +1,5 @@
 import type { Finding, Snapshot, SnapshotName } from '../../domain/index.ts';
-import type { Chain } from './pruned-here.ts';
+import type { Chain } from '../pruned-here.ts';
 
 /** What to do about an archive that was put back from an older copy of itself, or lost snapshots. */
 export const SET_BACK_HINT = 'this archive was set back, or lost snapshots: bring them here with "mailseal repair --from" the target first';

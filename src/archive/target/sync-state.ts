@@ -1,11 +1,11 @@
 import type { BundleId, BundleRef, Finding, SnapshotName } from '../../domain/index.ts';
 import type { BlobStore } from '../../remote/index.ts';
 import type { Archive } from '../open-archive.ts';
+import type { PrunedHere } from '../pruned-here.ts';
 import type { Run } from '../requests.ts';
 import type { TargetAddress, TargetKeys } from './keys.ts';
 import type { BundleCopy } from './listing.ts';
 import type { Target } from './open-target.ts';
-import type { PrunedHere } from './pruned-here.ts';
 import type { KnownCopy } from './record.ts';
 
 /** Sealed bundles that were removed here since the target has them, or in a dry run those that would be. */

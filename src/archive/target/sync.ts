@@ -4,6 +4,7 @@ import { acquireLock, sizeOf } from '../../platform/index.ts';
 import { bundlePath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
+import { chainHere, openPrunedHere } from '../pruned-here.ts';
 import { isDamage } from '../read-stored.ts';
 import type { Outcome } from '../results.ts';
 import { readSnapshot } from '../snapshots.ts';
@@ -17,7 +18,6 @@ import { type BundleCopy, type Listing, listBundles, listSnapshotCopies, type Sn
 import { lookForOthers } from './look-for-others.ts';
 import { openTarget, type Target } from './open-target.ts';
 import { pruneTarget } from './prune.ts';
-import { chainHere, openPrunedHere } from './pruned-here.ts';
 import { bundlesElsewhere, emptyRecord, readRecord, recordsFolder, type TargetRecord, targetKey, writeRecord } from './record.ts';
 import { shipMissing } from './ship-missing.ts';
 import { damagedCopy, type SyncRequest, type SyncResult, type SyncState } from './sync-state.ts';
@@ -44,8 +44,8 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 	const target = await openTarget({ address, store, keys, create: true, known: before !== null, dryRun, signal });
 	// From now on an empty place there is a disk that is not mounted.
 	if (before === null && target !== null && !dryRun) writeRecord(archive.files, archive.dir, record);
-	const prunedHere = openPrunedHere(archive.dir);
 	const chain = chainHere(archive.dir);
+	const prunedHere = openPrunedHere(archive.dir, chain);
 	const { names } = chain;
 	const { refs, isComplete } = await knownBundles(archive, { chain, prunedHere, request });
 	const listed = target === null ? NOTHING_LISTED : await list(target, archive.id, signal);

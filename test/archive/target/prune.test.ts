@@ -1,7 +1,7 @@
 import { renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { filesBelow, packOnce } from '../../support/archive.ts';
+import { filesBelow, packOnce, pruneOnce } from '../../support/archive.ts';
 import { failingAt, faultyStore } from '../../support/faulty-store.ts';
 import { DAY } from '../../support/mail-store.ts';
 import {
@@ -16,10 +16,12 @@ import {
 	type Packed,
 	packNights,
 	quickFolder,
+	repairOnce,
 	rewrite,
 	SMALL_BUNDLES,
 	snapshotBlobs,
 	syncOnce,
+	targetAt,
 	timeOf,
 } from '../../support/target.ts';
 import { type FolderState, readTreeState } from '../../support/tree-state.ts';
@@ -290,4 +292,25 @@ test('an archive without a snapshot prunes nothing', async () => {
 	const before = bytesBelow(path);
 	await expect(syncOnce(archive, path, AT_ONCE)).rejects.toMatchObject({ name: 'MailsealError' });
 	expect(bytesBelow(path)).toEqual(before);
+});
+
+test('an archive that was set back, went on and got back what it had lost is pruned and shipped again', async () => {
+	const life = await packNights(2);
+	const path = join(quickFolder(), 'target');
+	await syncOnce(life.archive, path);
+	const old = copyOf(life.archive);
+	await life.pack();
+	await syncOnce(life.archive, path);
+	await packOnce(old, life.life.store.spec, { now: timeOf(20), bundles: SMALL_BUNDLES, attachmentMin: ATTACHMENT_MIN });
+	expect((await syncOnce(old, path)).findings.map(({ code }) => code)).toEqual(['target-is-newer']);
+	expect((await repairOnce(old, await targetAt(path))).findings).toEqual([]);
+	const { result } = await pruneOnce(old, { last: 1 }, { now: timeOf(21) });
+	expect(result.kept.map(({ reasons }) => reasons[0])).toEqual(['aside', 'newest']);
+	const synced = await syncOnce(old, path, AT_ONCE);
+	expect(synced.findings).toEqual([]);
+	expect(synced.result.pruned).toMatchObject({ snapshots: 2 });
+	// All that is left are states of this same mail: the night that was put back, the one that went on, and the record.
+	const tree = readTreeState(life.life.store.root);
+	const left = [...result.kept.map(({ name }) => name), String(result.record)];
+	expect(await flawsOfTarget(path, { trees: new Map(left.map((name) => [name, tree])) })).toEqual([]);
 });

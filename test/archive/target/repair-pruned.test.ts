@@ -134,6 +134,18 @@ test('an archive that was set back to before the prune is told what the record t
 	expect(snapshotsHere(dir)).toContain(newest);
 });
 
+test('nor does a record that takes the place of a damaged one come without a word', async () => {
+	const dir = copyOf(packed.archive);
+	const { record, pruned } = await pruneByHand(dir, { keep: 1, now: timeOf(LATER + 1), reach: 'record' });
+	const there = join(quickFolder(), 'target');
+	await syncOnce(dir, there);
+	rmSync(snapshotPath(dir, record));
+	writeFileSync(snapshotPath(dir, record), 'damaged');
+	const { findings } = await repairOnce(dir, await targetAt(there), { quick: true });
+	expect(findings).toMatchObject([{ code: 'repair-brings-prune', severity: 'warning', subject: record }]);
+	expect(findings[0]?.text).toContain(`${pruned.length} snapshots`);
+});
+
 test('verify --target tells of what was pruned and is still there in one note, and of nothing that was removed', async () => {
 	const before = await verifyRemote(path, 'deep');
 	expect(before.findings).toMatchObject([{ code: 'pruned-at-target', severity: 'note' }]);

@@ -26,3 +26,14 @@ test('a night’s sync reads no snapshot but the newest and the record, also whi
 	expect((await syncOnce(life.archive, path)).findings).toMatchObject([{ code: 'pruned-at-target' }]);
 	expect(new Set(read)).toEqual(new Set([record]));
 });
+
+test('nor does one that drops what it ships, which it does under the archive’s lock', async () => {
+	const life = await packNights(4);
+	const path = join(quickFolder(), 'target');
+	await pruneOnce(life.archive, { last: 3 }, { now: timeOf(60) });
+	await syncOnce(life.archive, path);
+	const [oldest] = [...life.trees.keys()].slice(-3);
+	read.length = 0;
+	expect((await syncOnce(life.archive, path, { dropLocal: true })).result.dropped?.bundles).toBeGreaterThan(1);
+	expect(read).not.toContain(oldest);
+});

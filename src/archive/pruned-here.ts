@@ -1,6 +1,6 @@
-import type { BundleId, History, SnapshotName } from '../../domain/index.ts';
-import { isDamage } from '../read-stored.ts';
-import { readSnapshot, snapshotNames } from '../snapshots.ts';
+import type { BundleId, History, SnapshotName } from '../domain/index.ts';
+import { isDamage } from './read-stored.ts';
+import { readSnapshot, snapshotNames } from './snapshots.ts';
 
 /** The snapshots of an archive at one moment, and what its newest one says of those before. */
 export interface Chain {
@@ -52,22 +52,23 @@ function historyFrom(dir: string, newest: SnapshotName): { readonly record: Snap
 	}
 }
 
-/** Tells, while a sync goes on, what a prune here took since. */
+/** Tells, while a sync or a verify goes on, what a prune here took since. */
 export interface PrunedHere {
 	isPruned(name: SnapshotName): boolean;
-	/** False for a bundle that no snapshot here names, but for pruned ones: nothing needs it any more. */
+	/** False for a bundle that was named when this was opened, and is named no more: nothing needs it since a prune. */
 	isNamed(id: BundleId): boolean;
 }
 
-export function openPrunedHere(dir: string): PrunedHere {
-	let newest: SnapshotName | undefined;
-	let chain: Chain | null = null;
+/** `opening`: the chain by which bundles were found to be named. */
+export function openPrunedHere(dir: string, opening: Chain): PrunedHere {
+	let newest = opening.names.at(-1);
+	let chain = opening;
 	let named: ReadonlySet<BundleId> | null = null;
 
 	/** As it is now: a prune writes a snapshot before it removes anything. */
 	function now(): Chain {
 		const last = snapshotNames(dir).at(-1);
-		if (chain === null || last !== newest) {
+		if (last !== newest) {
 			chain = chainHere(dir);
 			named = null;
 			newest = last;
@@ -79,7 +80,8 @@ export function openPrunedHere(dir: string): PrunedHere {
 		isPruned: (name) => now().pruned.has(name),
 		isNamed(id) {
 			const { record, names } = now();
-			if (record === null) return true;
+			// Without another record, nothing was pruned since: to read every snapshot would tell nothing.
+			if (record === opening.record) return true;
 			named ??= namedBy(dir, names);
 			return named === null || named.has(id);
 		},
