@@ -61,8 +61,8 @@ export function copyOf(path: string): string {
 	return copy;
 }
 
-/** Small, so that a few messages fill several of each kind. */
-export const SMALL_BUNDLES = { target: 16 * 1024, max: 24 * 1024, linger: 0 } as const;
+/** Small, so that a few messages fill several of each kind; attachments are volatile first, and folds happen soon. */
+export const SMALL_BUNDLES = { target: 16 * 1024, max: 24 * 1024, linger: 0, attachments: 'quiet', foldBelow: 0.5 } as const;
 export const ATTACHMENT_MIN = 1024;
 
 /** Mail of two tenants that share files, as it changes from night to night. */
