@@ -4,15 +4,14 @@ import { openYear } from './mail/year-life.ts';
 import { sharesOf } from './mail/year-shares.ts';
 import { deadShare } from './run/archive-facts.ts';
 import { MEGA } from './run/bytes.ts';
-import { bytesText, drawChart } from './run/chart.ts';
-import { machineLine } from './run/machine.ts';
 import { measureShell } from './run/measure.ts';
 import { openNightRecords } from './run/night-records.ts';
 import { hasOption, numberOption, readOptions, textOption } from './run/options.ts';
 import { type Row, tableOf, writeRows } from './run/report.ts';
 import { mayBeKept, RETENTION_EVERY } from './run/retention.ts';
 import { openTree, openWorkplace } from './run/workplace.ts';
-import { costRow, cumulated, type Ledger, openLedger, shippedByNight, timeRow } from './run/year-ledger.ts';
+import { drawYear } from './run/year-chart.ts';
+import { costRow, type Ledger, openLedger, timeRow } from './run/year-ledger.ts';
 import { openYearMailseal, retentionCommands, type YearMailseal } from './run/year-mailseal.ts';
 import { openYearPeer, YEAR_PEERS } from './run/year-peers.ts';
 import type { YearProgram } from './run/year-program.ts';
@@ -179,23 +178,12 @@ try {
 	}
 
 	function draw(): string {
-		const mail = cumulated(delivered);
-		const total = mail.at(-1) ?? 0;
-		return drawChart({
-			title: `${nights} nights: what is shipped offsite, and what is kept`,
-			lines: 'Bytes shipped offsite since the first full backup, against bytes of mail delivered',
-			bars: `Repository after the last night (keep ${nights >= RETENTION_EVERY ? 'daily 30, monthly 12' : 'all'}), of ${bytesText(tree.bytes + total)} of mail that ever was`,
-			reference: { name: `mail delivered ${bytesText(total)}`, points: mail },
-			series: ledgers.map(({ program, steps }) => {
-				const points = shippedByNight(steps, nights);
-				const size = program.sizes().repository.bytes;
-				const shipped = points.at(-1) ?? 0;
-				return {
-					...{ name: program.name, points, note: `${bytesText(shipped)}, ${(shipped / total).toFixed(2)}×` },
-					...{ bar: size, barNote: bytesText(size), own: mailseals.some((one) => one === program) },
-				};
-			}),
-			footer: `bench/year.ts, ${tree.accounts.length} accounts, simulated mail. ${machineLine()}`,
+		return drawYear({
+			delivered,
+			programs: ledgers.map(({ program, steps }) => ({
+				...{ name: program.name, steps, bytes: program.sizes().repository.bytes },
+				own: mailseals.some((one) => one === program),
+			})),
 		});
 	}
 	const { prune, compact } = retentionCommands();
