@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { insteadOf } from './scripts/instead-of.mjs';
 
 // .ci/run counts the tests from the runner's own report.
 const report = process.env.MAILSEAL_TEST_REPORT;
 
 export default defineConfig({
+	resolve: { alias: insteadOf.alias },
 	plugins: [
 		{
 			// recover.py is embedded as text, as in the published program.

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync as nodeGzip } from 'node:zlib';
 import { gzipSync } from 'fflate';
+import { libdeflateGzip } from '../src/bundle/libdeflate.ts';
 import { numberOption, readOptions, textOption } from './run/options.ts';
 
 // How much does each level of each codec save, and what does it cost? One thread, one message at a time, best of the runs.
@@ -26,8 +27,9 @@ function measure(compress: (mail: Buffer) => Uint8Array): { readonly size: numbe
 
 console.log(`${mails.length} mails, ${(total / 1e6).toFixed(1)} MB, best of ${runs}\n`);
 console.log('| codec | level | size | MB/s | us a mail |\n| --- | ---: | ---: | ---: | ---: |');
-for (const level of [1, 6, 9] as const) {
+for (const level of [1, 4, 6, 9] as const) {
 	for (const [codec, compress] of [
+		['libdeflate', (mail: Buffer) => libdeflateGzip(mail, level)],
 		['fflate', (mail: Buffer) => gzipSync(mail, { level, mtime: 0 })],
 		['node:zlib', (mail: Buffer) => nodeGzip(mail, { level })],
 	] as const) {

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { buildChunks, chunksApart } from './chunks.mjs';
+import { insteadOf } from './instead-of.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
@@ -13,7 +14,7 @@ const shared = {
 	platform: 'node',
 	target: 'node20',
 	external: ['better-sqlite3'],
-	alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+	...insteadOf,
 	loader: { '.py': 'text' },
 	legalComments: 'none',
 	logLevel: 'warning',

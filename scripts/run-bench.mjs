@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { insteadOf } from './instead-of.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const parts = new Set(['tree', 'life']);
@@ -30,7 +31,7 @@ try {
 		platform: 'node',
 		target: 'node20',
 		external: ['better-sqlite3'],
-		alias: { 'buffer-crc32': './src/bundle/fast-crc32.cjs' },
+		...insteadOf,
 		legalComments: 'none',
 		logLevel: 'warning',
 		entryPoints: [`bench/${name}.ts`],

@@ -17,8 +17,12 @@ export interface EncodedItem {
 
 /** The bytes to store for a message or recipe; one that would not shrink by a tenth stays as it is. */
 export function encodeItem(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
+	return encodeAs('message', bytes, options);
+}
+
+function encodeAs(kind: 'message' | 'attachment', bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
 	if (options.compress) {
-		const stored = gzip(bytes);
+		const stored = gzip(bytes, kind);
 		if (pays(stored.length, bytes.length)) return { codec: 'gzip', stored };
 	}
 	return { codec: 'none', stored: bytes };
@@ -30,7 +34,7 @@ export function encodeItem(bytes: Uint8Array, options: { readonly compress: bool
  */
 export function encodeAttachment(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
 	const compress = options.compress && bytes.length <= LARGEST_COMPRESSED && (bytes.length <= SMALL || samplesShrink(bytes));
-	return encodeItem(bytes, { compress });
+	return encodeAs('attachment', bytes, { compress });
 }
 
 /** The samples lie in the middle of equal slices: first and last bytes are often tables unlike the rest. */
@@ -39,7 +43,7 @@ function samplesShrink(bytes: Uint8Array): boolean {
 	let shrunk = 0;
 	for (let index = 0; index < SAMPLES; index++) {
 		const start = Math.floor((index + 0.5) * slice) - SAMPLE / 2;
-		shrunk += gzip(bytes.subarray(start, start + SAMPLE)).length;
+		shrunk += gzip(bytes.subarray(start, start + SAMPLE), 'sample').length;
 	}
 	return pays(shrunk, SAMPLES * SAMPLE);
 }

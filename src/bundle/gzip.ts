@@ -1,18 +1,19 @@
 import { pipeline, Readable } from 'node:stream';
 import { crc32, createGunzip, gunzipSync } from 'node:zlib';
-import { gzipSync } from 'fflate';
 import { systemCode } from '../domain/index.ts';
 import { damaged } from './damage.ts';
+import { libdeflateGzip } from './libdeflate.ts';
 
-const LEVEL = 6;
+/** Of libdeflate. Nearly all of the time goes into messages, nearly all of the bytes are in attachments; a sample only asks whether to try. */
+const LEVELS = { message: 1, attachment: 4, sample: 1, manifest: 1 } as const;
 /** RFC 1952, 2.3: ten bytes of header, an empty deflate block of two, CRC32 and ISIZE. */
 const SMALLEST_MEMBER = 20;
 const LARGEST_CHUNK = 1 << 20;
 const BROKEN: ReadonlySet<string | undefined> = new Set(['Z_DATA_ERROR', 'Z_BUF_ERROR', 'Z_NEED_DICT']);
 
-/** One gzip member that depends on nothing but the bytes: fflate is integer JavaScript, and MTIME is 0. */
-export function gzip(bytes: Uint8Array): Uint8Array {
-	return gzipSync(bytes, { level: LEVEL, mtime: 0 });
+/** One gzip member that depends on nothing but the bytes and what they are: WebAssembly computes with integers, and MTIME is 0. */
+export function gzip(bytes: Uint8Array, as: keyof typeof LEVELS): Uint8Array {
+	return libdeflateGzip(bytes, LEVELS[as]);
 }
 
 /** The content of exactly one gzip member, at most `limit` bytes. `thing` is what an error calls it. */

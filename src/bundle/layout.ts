@@ -10,7 +10,7 @@ import {
 	ZIP64_LOCATOR,
 } from './zip-records.ts';
 
-/** Entries that one bundle may hold: yazl takes time quadratic in them, and a reader takes the whole directory at once. */
+/** Entries that one bundle may hold: a reader takes the whole directory at once. */
 export const MAX_ENTRIES = 8000;
 
 /** Bytes that an entry with a name of so many bytes costs beside its data. */

@@ -20,7 +20,7 @@ export function encodeManifest(lines: readonly ManifestLine[]): Uint8Array {
 		piece = '';
 	}
 	pieces.push(Buffer.from(piece));
-	return gzip(Buffer.concat(pieces));
+	return gzip(Buffer.concat(pieces), 'manifest');
 }
 
 /** The lines of a manifest, of at most `limit` decompressed bytes. What is not exactly a manifest is `archive-damaged`. */

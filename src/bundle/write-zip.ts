@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { type BundleId, MailsealError, parseBundleId } from '../domain/index.ts';
-import { addBytes, addStream, openZip } from './yazl-file.ts';
-import { asBuffer } from './zip-records.ts';
+import { encodeEnd, writeCentralRecord, writeLocalHeader, type ZipEntry } from './zip-encode.ts';
+import { CENTRAL_RECORD, LOCAL_HEADER, ZIP64_CENTRAL_EXTRA, ZIP64_LOCAL_EXTRA } from './zip-records.ts';
 
-/** yazl refuses to take more in one buffer. */
-const LARGEST_BUFFER = 0x3fffffff;
 const STAGE = 1 << 20;
 const DIRECT = 1 << 16;
+/** After so many bytes signals are heard: whoever interrupts need not wait for the end of a large item. */
+const TURN = 16 << 20;
 
 /** An item too large for memory: its length and CRC-32 are known, its bytes come in pieces, from the start at each call. */
 export interface StreamedBytes {
@@ -28,94 +27,98 @@ export async function writeZip(
 ): Promise<{ readonly id: BundleId; readonly written: number }> {
 	const { sink, signal } = options;
 	const digest = createHash('sha256');
-	let written = 0;
 	const stage = openStage((bytes) => {
 		signal.throwIfAborted();
 		digest.update(bytes);
 		sink(bytes);
-		written += bytes.length;
 	});
-	const output = new Writable({
-		write: (chunk: Buffer, _encoding, done) => attempt(() => stage.add(chunk), done),
-		final: (done) => attempt(() => stage.drain(), done),
-	});
-	const zip = openZip();
-	const readers: Readable[] = [];
-	try {
+	let turned = 0;
+	const isTurnDue = (): boolean => stage.written - turned >= TURN;
+	async function giveTurn(): Promise<void> {
+		turned = stage.written;
+		await turn();
 		signal.throwIfAborted();
-		for (const { name, stored } of entries) {
-			if (stored instanceof Uint8Array && stored.length <= LARGEST_BUFFER) {
-				addBytes(zip, { name, bytes: asBuffer(stored) });
-				continue;
-			}
-			const item = stored instanceof Uint8Array ? inPieces(stored) : stored;
-			addStream(zip, { name, length: item.length, crc32: item.crc32 }, () => {
-				const reader = openReader(name, item);
-				// pipe() forwards no errors: without this a failing item would hang the bundle for ever.
-				reader.on('error', (error) => zip.outputStream.destroy(error));
-				readers.push(reader);
-				return reader;
-			});
-		}
-		zip.on('error', (error) => zip.outputStream.destroy(error));
-		zip.end();
-		await pipeline(zip.outputStream, output);
-	} finally {
-		for (const reader of readers) reader.destroy();
 	}
-	return { id: parseBundleId(digest.digest('hex')), written };
+	signal.throwIfAborted();
+	const directory: (ZipEntry & { readonly headerOffset: number })[] = [];
+	for (const { name, stored } of entries) {
+		const entry = {
+			name,
+			size: stored.length,
+			crc32: stored instanceof Uint8Array ? crc32(stored) : stored.crc32,
+			headerOffset: stage.written,
+		};
+		directory.push(entry);
+		stage.record(LOCAL_HEADER + name.length + ZIP64_LOCAL_EXTRA, (to, at) => writeLocalHeader(to, at, entry));
+		if (stored instanceof Uint8Array) stage.add(stored);
+		else
+			for (const piece of asPromised(name, stored)) {
+				stage.add(piece);
+				if (isTurnDue()) await giveTurn();
+			}
+		if (isTurnDue()) await giveTurn();
+	}
+	const directoryOffset = stage.written;
+	for (const entry of directory) {
+		stage.record(CENTRAL_RECORD + entry.name.length + ZIP64_CENTRAL_EXTRA, (to, at) => writeCentralRecord(to, at, entry));
+	}
+	stage.add(encodeEnd({ entryCount: directory.length, directoryOffset, directorySize: stage.written - directoryOffset }));
+	stage.drain();
+	return { id: parseBundleId(digest.digest('hex')), written: stage.written };
 }
 
-function attempt(work: () => void, done: (error?: Error | null) => void): void {
-	try {
-		work();
-	} catch (error) {
-		done(error instanceof Error ? error : new Error('Cannot write bundle: it was aborted', { cause: error }));
-		return;
-	}
-	done();
+interface Stage {
+	/** Bytes taken in so far. */
+	readonly written: number;
+	add(bytes: Uint8Array): void;
+	/** Has a record of at most so many bytes written in place; `write` gives the place behind it. */
+	record(most: number, write: (to: Buffer, at: number) => number): void;
+	drain(): void;
 }
 
 /** Gathers small pieces, so that headers and small mails do not cost a write each. A piece given on is never written to again. */
-function openStage(forward: (bytes: Uint8Array) => void): { add(chunk: Uint8Array): void; drain(): void } {
+function openStage(forward: (bytes: Uint8Array) => void): Stage {
 	let buffer = Buffer.alloc(0);
 	let used = 0;
+	let given = 0;
+	function give(bytes: Uint8Array): void {
+		given += bytes.length;
+		forward(bytes);
+	}
 	function drain(): void {
-		if (used > 0) forward(buffer.subarray(0, used));
+		if (used > 0) give(buffer.subarray(0, used));
 		buffer = buffer.subarray(used);
 		used = 0;
 	}
+	function makeRoom(length: number): void {
+		if (used + length <= buffer.length) return;
+		drain();
+		buffer = Buffer.allocUnsafeSlow(STAGE);
+	}
 	return {
+		get written() {
+			return given + used;
+		},
 		drain,
-		add(chunk) {
-			if (chunk.length >= DIRECT) {
+		record(most, write) {
+			makeRoom(most);
+			used = write(buffer, used);
+		},
+		add(bytes) {
+			if (bytes.length >= DIRECT) {
 				drain();
-				forward(chunk);
+				give(bytes);
 				return;
 			}
-			if (used + chunk.length > buffer.length) {
-				drain();
-				buffer = Buffer.allocUnsafeSlow(STAGE);
-			}
-			buffer.set(chunk, used);
-			used += chunk.length;
+			makeRoom(bytes.length);
+			buffer.set(bytes, used);
+			used += bytes.length;
 		},
 	};
 }
 
-function inPieces(bytes: Uint8Array): StreamedBytes {
-	return {
-		length: bytes.length,
-		crc32: crc32(bytes),
-		*chunks() {
-			for (let offset = 0; offset < bytes.length; offset += STAGE) yield bytes.subarray(offset, offset + STAGE);
-		},
-	};
-}
-
-/** A stream over an item that fails where the item is not what it promised to be; the headers are written by then. */
-function openReader(name: string, item: StreamedBytes): Readable {
-	let iterator: Iterator<Uint8Array> | undefined;
+/** The pieces of an item; fails where it is not what it promised to be, which its header says already. */
+function* asPromised(name: string, item: StreamedBytes): Generator<Uint8Array, void, undefined> {
 	let length = 0;
 	let crc = 0;
 	function changed(found: string): MailsealError {
@@ -123,32 +126,12 @@ function openReader(name: string, item: StreamedBytes): Readable {
 			retryable: true,
 		});
 	}
-	function next(): Uint8Array | null {
-		iterator ??= item.chunks()[Symbol.iterator]();
-		for (;;) {
-			const { value, done } = iterator.next();
-			if (done === true) {
-				if (length !== item.length) throw changed(`${length} bytes instead of ${item.length}`);
-				if (crc !== item.crc32) throw changed('bytes with another CRC-32');
-				return null;
-			}
-			length += value.length;
-			if (length > item.length) throw changed(`more than ${item.length} bytes`);
-			crc = crc32(value, crc);
-			if (value.length > 0) return value;
-		}
+	for (const piece of item.chunks()) {
+		length += piece.length;
+		if (length > item.length) throw changed(`more than ${item.length} bytes`);
+		crc = crc32(piece, crc);
+		if (piece.length > 0) yield piece;
 	}
-	return new Readable({
-		read() {
-			try {
-				this.push(next());
-			} catch (error) {
-				this.destroy(error instanceof Error ? error : new Error(`Cannot read bundle entry "${name}"`, { cause: error }));
-			}
-		},
-		destroy(error, done) {
-			iterator?.return?.();
-			done(error);
-		},
-	});
+	if (length !== item.length) throw changed(`${length} bytes instead of ${item.length}`);
+	if (crc !== item.crc32) throw changed('bytes with another CRC-32');
 }

@@ -14,7 +14,7 @@ export const ZIP64_END_RECORD = 56;
 export const ZIP64_LOCATOR = 20;
 /** Zip64 extra field (4.5.3) with both sizes, as a local header must have it. */
 export const ZIP64_LOCAL_EXTRA = 20;
-/** Zip64 extra field with both sizes and the offset, as yazl writes it into the central directory. */
+/** Zip64 extra field with both sizes and the offset, as the central directory has it. */
 export const ZIP64_CENTRAL_EXTRA = 28;
 
 export const UTF8_NAME = 0x0800;
@@ -22,15 +22,12 @@ export const ENCRYPTED = 0x0001;
 export const DATA_DESCRIPTOR = 0x0008;
 export const STORED = 0;
 
-const LOCAL_SIGNATURE = 0x04034b50;
-const END_SIGNATURE = 0x06054b50;
-const ZIP64_END_SIGNATURE = 0x06064b50;
-const ZIP64_LOCATOR_SIGNATURE = 0x07064b50;
-const ZIP64_EXTRA_ID = 0x0001;
-const NEEDS_ZIP64 = 45;
-/** 1980-01-01 00:00 in DOS time (4.4.6). */
-const DOS_TIME = 0;
-const DOS_DATE = 0x0021;
+export const LOCAL_SIGNATURE = 0x04034b50;
+export const CENTRAL_SIGNATURE = 0x02014b50;
+export const END_SIGNATURE = 0x06054b50;
+export const ZIP64_END_SIGNATURE = 0x06064b50;
+export const ZIP64_LOCATOR_SIGNATURE = 0x07064b50;
+export const ZIP64_EXTRA_ID = 0x0001;
 
 /** Local file header (4.3.7), its name and its extra field. */
 export interface LocalHeader {
@@ -66,29 +63,6 @@ export function parseLocalHeader(bytes: Uint8Array): LocalHeader | null {
 		name: view.subarray(LOCAL_HEADER, nameEnd),
 		extraLength,
 	};
-}
-
-/** A local header whose sizes stand in a zip64 extra field, for an entry of 4 GiB or more. */
-export function encodeZip64LocalHeader(entry: { readonly name: string; readonly crc32: number; readonly size: number }): Uint8Array {
-	const name = Buffer.from(entry.name);
-	const header = Buffer.alloc(LOCAL_HEADER + name.length + ZIP64_LOCAL_EXTRA);
-	header.writeUInt32LE(LOCAL_SIGNATURE, 0); // local file header signature
-	header.writeUInt16LE(NEEDS_ZIP64, 4); // version needed to extract
-	header.writeUInt16LE(UTF8_NAME, 6); // general purpose bit flag
-	header.writeUInt16LE(STORED, 8); // compression method
-	header.writeUInt16LE(DOS_TIME, 10); // last mod file time
-	header.writeUInt16LE(DOS_DATE, 12); // last mod file date
-	header.writeUInt32LE(entry.crc32, 14); // crc-32
-	header.writeUInt32LE(ZIP64_FROM, 18); // compressed size
-	header.writeUInt32LE(ZIP64_FROM, 22); // uncompressed size
-	header.writeUInt16LE(name.length, 26); // file name length
-	header.writeUInt16LE(ZIP64_LOCAL_EXTRA, 28); // extra field length
-	const extra = LOCAL_HEADER + name.copy(header, LOCAL_HEADER);
-	header.writeUInt16LE(ZIP64_EXTRA_ID, extra); // tag for this extra block type
-	header.writeUInt16LE(16, extra + 2); // size of this extra block
-	header.writeBigUInt64LE(BigInt(entry.size), extra + 4); // original size
-	header.writeBigUInt64LE(BigInt(entry.size), extra + 12); // compressed size
-	return header;
 }
 
 /** Where the central directory lies, from the end record (4.3.16) and, where that overflows, the zip64 one (4.3.14). */

@@ -11,7 +11,7 @@ import {
 	type RangeSource,
 	verifyEntries,
 } from '../../src/bundle/index.ts';
-import { encodeZip64LocalHeader } from '../../src/bundle/zip-records.ts';
+import { writeLocalHeader } from '../../src/bundle/zip-encode.ts';
 import { MailsealError } from '../../src/domain/index.ts';
 import {
 	attachmentId,
@@ -203,7 +203,8 @@ async function hugeBundle() {
 	const name = `messages/${id.slice(0, 2)}/${id}.eml`;
 	const sound = (await written(composeBundle({ kind: 'messages', messages: [], attachments: [], lines: [] }))).bytes;
 	const marker = sound.subarray(0, 74);
-	const header = encodeZip64LocalHeader({ name, crc32: 0, size: length });
+	const header = Buffer.alloc(30 + name.length + 20);
+	writeLocalHeader(header, 0, { name, crc32: 0, size: length });
 	const manifest = Buffer.from(encodeManifest([messageLine(id, 'none', length)]));
 	const offset = marker.length + header.length;
 	const manifestAt = offset + length;

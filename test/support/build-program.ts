@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll } from 'vitest';
 import { buildChunks, chunksApart } from '../../scripts/chunks.mjs';
+import { insteadOf } from '../../scripts/instead-of.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -27,7 +28,7 @@ export function builtFile(entry: string, { chunks = false }: { readonly chunks?:
 			target: 'node20',
 			format: 'cjs',
 			external: ['better-sqlite3'],
-			alias: { 'buffer-crc32': join(ROOT, 'src/bundle/fast-crc32.cjs') },
+			...insteadOf,
 			loader: { '.py': 'text' },
 			minifySyntax: true,
 			logLevel: 'error',

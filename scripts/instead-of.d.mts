@@ -1,0 +1,1 @@
+export declare const insteadOf: { readonly alias: Record<string, string>; readonly define: Record<string, string> };

@@ -1,0 +1,88 @@
+import { crc32 } from 'node:zlib';
+import createModule, { type LibdeflateModule } from 'libdeflate-module';
+import { MailsealError } from '../domain/index.ts';
+
+/** Room that is kept between two calls; nearly all mail fits. */
+const KEPT = 256 << 10;
+
+interface Compressor {
+	gzip(bytes: Uint8Array): Uint8Array;
+}
+
+const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
+
+/** The module listens for errors of the whole process as soon as it is made, which is not its affair. */
+function load(): LibdeflateModule {
+	const before = EVENTS.map((event) => new Set<unknown>(process.rawListeners(event)));
+	const module = createModule();
+	for (const [index, event] of EVENTS.entries()) {
+		for (const listener of process.rawListeners(event)) {
+			if (!before[index]?.has(listener)) process.removeListener(event, listener as (...args: unknown[]) => void);
+		}
+	}
+	return module;
+}
+
+let module: LibdeflateModule | undefined;
+const compressors = new Map<number, Compressor>();
+
+/** One gzip member (RFC 1952) at one of libdeflate's levels; `io` where there is no memory for it. */
+export function libdeflateGzip(bytes: Uint8Array, level: number): Uint8Array {
+	let compressor = compressors.get(level);
+	if (compressor === undefined) {
+		module ??= load();
+		compressor = openCompressor(module, level);
+		compressors.set(level, compressor);
+	}
+	return compressor.gzip(bytes);
+}
+
+function openCompressor(wasm: LibdeflateModule, level: number): Compressor {
+	function allocate(bytes: number): number {
+		const pointer = wasm._malloc(bytes);
+		if (pointer === 0) throw noMemory(bytes);
+		return pointer;
+	}
+	const handle = wasm._libdeflate_alloc_compressor(level);
+	if (handle === 0) throw noMemory(0);
+	const keptRoom = wasm._libdeflate_gzip_compress_bound(handle, KEPT);
+	const keptInput = allocate(KEPT);
+	const keptOutput = allocate(keptRoom);
+
+	function compress(bytes: Uint8Array, place: { input: number; output: number; room: number }): Uint8Array {
+		wasm.HEAPU8.set(bytes, place.input);
+		const length = wasm._libdeflate_gzip_compress(handle, place.input, bytes.length, place.output, place.room);
+		const stored = wasm.HEAPU8.slice(place.output, place.output + length);
+		// What was compressed must be what was given, whatever became of the memory of the module.
+		const trailer = new DataView(stored.buffer, stored.byteOffset + Math.max(0, length - 8));
+		if (length < 18 || trailer.getUint32(0, true) !== crc32(bytes) || trailer.getUint32(4, true) !== bytes.length >>> 0) {
+			throw new Error(`libdeflate compressed ${bytes.length} bytes to something else`);
+		}
+		return stored;
+	}
+
+	return {
+		gzip(bytes) {
+			if (bytes.length <= KEPT) return compress(bytes, { input: keptInput, output: keptOutput, room: keptRoom });
+			const room = wasm._libdeflate_gzip_compress_bound(handle, bytes.length);
+			const input = allocate(bytes.length);
+			try {
+				const output = allocate(room);
+				try {
+					return compress(bytes, { input, output, room });
+				} finally {
+					wasm._free(output);
+				}
+			} finally {
+				wasm._free(input);
+			}
+		},
+	};
+}
+
+function noMemory(bytes: number): MailsealError {
+	return new MailsealError('io', `Cannot compress ${bytes} bytes: there is no memory left for it`, {
+		hint: 'give the program more memory, or fewer threads with --jobs',
+		retryable: true,
+	});
+}
