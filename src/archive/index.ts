@@ -70,6 +70,6 @@ export { adoptArchive, type RepairRequest, type RepairResult, repair } from './t
 export { sync } from './target/sync.ts';
 export type { Dropped, Pruned, SyncRequest, SyncResult } from './target/sync-state.ts';
 export { type VerifyTargetRequest, verifyTarget } from './target/verify-target.ts';
-export { runTask, type Task, type TaskResult } from './tasks.ts';
+export type { Task, TaskResult } from './tasks.ts';
 export { verify } from './verify.ts';
 export { openWorkers, serveTasks, type Workers } from './workers.ts';

@@ -1,8 +1,9 @@
 import { readHeaderFacts, type TakenApart, takeApart } from '../attachments/index.ts';
-import { encodeAttachment, encodeItem } from '../bundle/index.ts';
+import { encodeItem } from '../bundle/index.ts';
 import type { AttachmentLine, BundleId, Codec, HeaderFacts, MessageId, PartFacts } from '../domain/index.ts';
 import type { OpenMessage, ReadMessage, Unreadable } from '../sources/index.ts';
 import { type CheckDepth, type CheckedBundle, checkBundleFile } from './check-bundle.ts';
+import { type EncodedAttachments, openEncodedAttachments } from './encoded-attachments.ts';
 import { sha256 } from './hash.ts';
 import type { StoredAt } from './locate.ts';
 import { proveMessages } from './prove-messages.ts';
@@ -65,28 +66,36 @@ export type TaskResult =
 	| { readonly type: 'prove'; readonly problems: readonly (string | null)[] }
 	| { readonly type: 'restore'; readonly outcomes: readonly RestoreOutcome[] };
 
-/** Carries out one task in the thread that calls. */
-export async function runTask(task: Task, open: OpenMessage): Promise<TaskResult> {
-	switch (task.type) {
-		case 'ingest':
-			return { type: 'ingest', items: ingestAll(task, open) };
-		case 'check':
-			return { type: 'check', ...(await checkBundleFile(task)) };
-		case 'prove':
-			return { type: 'prove', problems: proveMessages(task.dir, task.messages) };
-		case 'restore':
-			return { type: 'restore', outcomes: restoreMessages(task.jobs) };
-	}
+/** Carries out tasks in the thread that calls; what one learns of attachments is kept for the next. */
+export function openTaskRunner(open: OpenMessage): (task: Task) => Promise<TaskResult> {
+	const lately = openEncodedAttachments();
+	return async (task) => {
+		switch (task.type) {
+			case 'ingest':
+				return { type: 'ingest', items: ingestAll(task, { open, lately }) };
+			case 'check':
+				return { type: 'check', ...(await checkBundleFile(task)) };
+			case 'prove':
+				return { type: 'prove', problems: proveMessages(task.dir, task.messages) };
+			case 'restore':
+				return { type: 'restore', outcomes: restoreMessages(task.jobs) };
+		}
+	};
 }
 
-function ingestAll(task: IngestTask, open: OpenMessage): Ingested[] {
-	// One file sent to many often comes many times in a row: it is compressed once.
+interface Tools {
+	readonly open: OpenMessage;
+	readonly lately: EncodedAttachments;
+}
+
+function ingestAll(task: IngestTask, tools: Tools): Ingested[] {
+	// One file sent to many often comes many times in a row: it is handed over once.
 	const encoded = new Map<string, IngestedAttachment>();
-	return task.paths.map((path) => ingest(path, { task, open, encoded }));
+	return task.paths.map((path) => ingest(path, { task, ...tools, encoded }));
 }
 
-function ingest(path: string, context: { task: IngestTask; open: OpenMessage; encoded: Map<string, IngestedAttachment> }): Ingested {
-	const { task, open, encoded } = context;
+function ingest(path: string, context: Tools & { task: IngestTask; encoded: Map<string, IngestedAttachment> }): Ingested {
+	const { task, open, lately, encoded } = context;
 	const read = open(path, task.limit);
 	if ('unreadable' in read) return { kind: 'unreadable', why: read.unreadable, text: read.text };
 	if (read.bytes === null) return { kind: 'large' };
@@ -95,7 +104,7 @@ function ingest(path: string, context: { task: IngestTask; open: OpenMessage; en
 	for (const [id, bytes] of attachments) {
 		let attachment = encoded.get(id);
 		if (attachment === undefined) {
-			const { codec, stored } = encodeAttachment(bytes, task);
+			const { codec, stored } = task.compress ? lately.encode(id, bytes) : { codec: 'none' as const, stored: bytes };
 			attachment = { line: { type: 'attachment', id, size: bytes.length, codec }, stored };
 			encoded.set(id, attachment);
 		}

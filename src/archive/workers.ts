@@ -2,7 +2,7 @@ import { isMainThread, parentPort } from 'node:worker_threads';
 import { type ErrorCode, MailsealError } from '../domain/index.ts';
 import { type Answer, openThreads, type Question, sizeOf, type ThreadFailure, type Threads } from '../platform/index.ts';
 import type { OpenMessage } from '../sources/index.ts';
-import { packTransfer, runTask, type Task, type TaskResult } from './tasks.ts';
+import { openTaskRunner, packTransfer, type Task, type TaskResult } from './tasks.ts';
 
 /** Threads that read, hash, compress, check and restore. */
 export interface Workers {
@@ -16,7 +16,7 @@ export function openWorkers(options: { readonly jobs: number; readonly script: s
 	const threads: Threads<Task, TaskResult> = openThreads({
 		jobs: options.jobs,
 		script: options.script,
-		work: (task: Task) => runTask(task, options.open),
+		work: openTaskRunner(options.open),
 		reviveError,
 		here: { costOf, most: LITTLE },
 	});
@@ -37,11 +37,12 @@ function costOf(task: Task): number {
 export function serveTasks(open: OpenMessage): void {
 	const port = parentPort;
 	if (isMainThread || port === null) throw new Error('serveTasks() belongs into a worker thread');
+	const run = openTaskRunner(open);
 	function answer(answer: Answer<TaskResult>, transfer: ArrayBuffer[] = []): void {
 		port?.postMessage(answer, transfer);
 	}
 	port.on('message', ({ id, task }: Question<Task>) => {
-		runTask(task, open).then(
+		run(task).then(
 			(done) => {
 				const { result, transfer } = packTransfer(done);
 				answer({ id, result }, transfer);

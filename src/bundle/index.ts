@@ -1,5 +1,5 @@
 export { MAX_ITEMS } from './check-content.ts';
-export { decodeItem, encodeAttachment, encodeItem } from './codec.ts';
+export { decodeItem, type EncodedItem, encodeAttachment, encodeItem } from './codec.ts';
 export { attachmentEntryName, messageEntryName, parseEntryName } from './entry-names.ts';
 export { entryOverhead } from './layout.ts';
 export { decodeManifest, encodeManifest } from './manifest-file.ts';
