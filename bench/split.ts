@@ -97,7 +97,7 @@ function timeStages(paths: readonly string[]): { readonly seconds: Seconds; read
 }
 
 function readMail(path: string): Uint8Array {
-	const read = openMaildirMessage(path, LARGE);
+	const read = openMaildirMessage(path, { limit: LARGE });
 	if ('unreadable' in read || read.bytes === null) throw new Error(`Cannot measure "${path}": it cannot be read at once`);
 	return read.bytes;
 }

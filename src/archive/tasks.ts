@@ -91,12 +91,32 @@ interface Tools {
 function ingestAll(task: IngestTask, tools: Tools): Ingested[] {
 	// One file sent to many often comes many times in a row: it is handed over once.
 	const encoded = new Map<string, IngestedAttachment>();
-	return task.paths.map((path) => ingest(path, { task, ...tools, encoded }));
+	const allocate = openSlab(task.bytes);
+	return task.paths.map((path) => ingest(path, { task, ...tools, encoded, allocate }));
 }
 
-function ingest(path: string, context: Tools & { task: IngestTask; encoded: Map<string, IngestedAttachment> }): Ingested {
-	const { task, open, lately, encoded } = context;
-	const read = open(path, task.limit);
+const LARGEST_SLAB = 4 << 20;
+
+/** Room for files one behind the other, since most mail is so small that finding room for each would take as long as reading it. */
+function openSlab(bytes: number): (length: number) => Buffer {
+	const slab = Buffer.allocUnsafeSlow(Math.min(bytes, LARGEST_SLAB));
+	let used = 0;
+	return (length) => {
+		if (used + length > slab.length) return Buffer.allocUnsafeSlow(length);
+		used += length;
+		return slab.subarray(used - length, used);
+	};
+}
+
+interface Context extends Tools {
+	readonly task: IngestTask;
+	readonly encoded: Map<string, IngestedAttachment>;
+	readonly allocate: (bytes: number) => Buffer;
+}
+
+function ingest(path: string, context: Context): Ingested {
+	const { task, open, lately, encoded, allocate } = context;
+	const read = open(path, { limit: task.limit, allocate });
 	if ('unreadable' in read) return { kind: 'unreadable', why: read.unreadable, text: read.text };
 	if (read.bytes === null) return { kind: 'large' };
 	const { recipe, parts, attachments, problem } = takeApart(read.bytes, { minimum: task.attachmentMin });

@@ -118,5 +118,11 @@ export interface ReadMessage {
 /** Why a message could not be read. `vanished`: look it up again by its key. */
 export type Unreadable = 'vanished' | 'permission' | 'symbolic-link' | 'not-a-file' | 'io';
 
-/** Reads one message file, synchronously, for worker threads. `limit` in bytes. Never follows a symbolic link, never blocks on a FIFO. */
-export type OpenMessage = (path: string, limit: number) => ReadMessage | { readonly unreadable: Unreadable; readonly text: string };
+/**
+ * Reads one message file, synchronously, for worker threads. Never follows a symbolic link, never blocks on a FIFO. Messages above `limit`
+ * bytes are not read. `allocate` gives the room for a file of so many bytes, by default new room.
+ */
+export type OpenMessage = (
+	path: string,
+	options: { readonly limit: number; readonly allocate?: (bytes: number) => Buffer },
+) => ReadMessage | { readonly unreadable: Unreadable; readonly text: string };

@@ -41,7 +41,7 @@ async function readStore(spec: string): Promise<Read> {
 			folders.push({ type: 'folder', account, folder, ...listing.facts, dir: look.dir });
 			controls.push(...listing.controls.map((file): ControlWord => ({ type: 'control', account, folder, ...file })));
 			for (const { path, ambiguous, ...listed } of listing.placements.values()) {
-				const read = openMaildirMessage(path, 1 << 30);
+				const read = openMaildirMessage(path, { limit: 1 << 30 });
 				if ('unreadable' in read || read.bytes === null) throw new Error(`cannot read ${path}`);
 				const message = parseMessageId(createHash('sha256').update(read.bytes).digest('hex'));
 				messages.set(message, read.bytes);

@@ -35,7 +35,7 @@ export async function list(opened: Opened, folder = 'INBOX'): Promise<FolderList
 export function contentOf(listing: FolderListing, key: string): string {
 	const path = listing.placements.get(key)?.path;
 	if (path === undefined) throw new Error(`no message ${key}`);
-	const message = openMaildirMessage(path, 1000);
+	const message = openMaildirMessage(path, { limit: 1000 });
 	if ('unreadable' in message) throw new Error(message.text);
 	return Buffer.from(message.bytes ?? '').toString('latin1');
 }

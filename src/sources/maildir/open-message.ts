@@ -17,11 +17,11 @@ export interface Failure {
 }
 
 /** Reads one message of a Maildir; `path` as a listing gives it (disk-name.ts), which is free of symbolic links. */
-export const openMaildirMessage: OpenMessage = (path, limit) => {
+export const openMaildirMessage: OpenMessage = (path, options) => {
 	const opened = openDescriptor(path);
 	if (typeof opened !== 'number') return opened;
 	try {
-		return readMessage(opened, limit);
+		return readMessage(opened, options);
 	} catch (error) {
 		return asFailure(error);
 	} finally {
@@ -50,11 +50,13 @@ export function openDescriptor(path: string): number | Failure {
 	return failure;
 }
 
-function readMessage(descriptor: number, limit: number): ReadMessage | Failure {
+type Options = Parameters<OpenMessage>[1];
+
+function readMessage(descriptor: number, options: Options): ReadMessage | Failure {
 	for (let attempt = 0; attempt < TRIES; attempt++) {
 		const before = fstatSync(descriptor, { bigint: true });
 		if (!before.isFile()) return { unreadable: 'not-a-file', text: 'it is not a regular file' };
-		const message = readOnce(descriptor, before, limit);
+		const message = readOnce(descriptor, before, options);
 		const after = fstatSync(descriptor, { bigint: true });
 		if (message !== null && after.size === before.size && after.mtimeNs === before.mtimeNs) return message;
 	}
@@ -62,17 +64,17 @@ function readMessage(descriptor: number, limit: number): ReadMessage | Failure {
 }
 
 /** Null where fewer bytes came than the file had. */
-function readOnce(descriptor: number, stat: BigIntStats, limit: number): ReadMessage | null {
+function readOnce(descriptor: number, stat: BigIntStats, { limit, allocate = Buffer.allocUnsafeSlow }: Options): ReadMessage | null {
 	const size = Number(stat.size);
 	const facts = { date: dateOf(stat), mode: modeOf(stat), owner: ownerOf(stat) };
-	const method = methodOf(readUpTo(descriptor, Math.min(size, MAGIC_LENGTH)));
-	if (method === null && size > limit) return { bytes: null, size, ...facts };
-	if (size > UNPACKED_LIMIT) {
-		if (method === null) throw new RangeError(`a limit of ${limit} bytes is more than can be read at once`);
-		return { bytes: null, size, ...facts, oddity: method === 'crypted' ? 'encrypted' : 'unknown-compression' };
+	if (size > limit) {
+		const method = methodOf(readUpTo(descriptor, Buffer.allocUnsafeSlow(MAGIC_LENGTH)));
+		if (method === null) return { bytes: null, size, ...facts };
+		if (size > UNPACKED_LIMIT) return { bytes: null, size, ...facts, oddity: method === 'crypted' ? 'encrypted' : 'unknown-compression' };
 	}
-	const stored = readUpTo(descriptor, size);
+	const stored = readUpTo(descriptor, allocate(size));
 	if (stored.length !== size) return null;
+	const method = methodOf(stored.subarray(0, MAGIC_LENGTH));
 	if (method === null) return { bytes: stored, size, ...facts };
 	const { bytes, oddity } = unpack(stored, method);
 	if (oddity === undefined) return { bytes, size: bytes.length, ...facts };

@@ -59,7 +59,7 @@ export function readSmallFile(path: DiskPath, limit: number): SmallFile {
 		if (placeOf(descriptor, path) === 'behind-a-link') return skipped(path, 'symbolic-link', 'its path leads through a symbolic link');
 		if (!stat.isFile()) return skipped(path, 'control-not-a-file', 'it is not a regular file');
 		if (stat.size > BigInt(limit)) return skipped(path, 'control-too-large', `it has ${stat.size} bytes (${limit} at most are kept)`);
-		return { kind: 'file', bytes: readUpTo(descriptor, Number(stat.size)), stat };
+		return { kind: 'file', bytes: readUpTo(descriptor, Buffer.allocUnsafeSlow(Number(stat.size))), stat };
 	} catch (error) {
 		if (systemCode(error) === 'EIO') return skipped(path, 'control-unreadable', 'the disk reports a read error');
 		throw asMailsealError(error, 'read', shownPath(path));
@@ -68,16 +68,15 @@ export function readSmallFile(path: DiskPath, limit: number): SmallFile {
 	}
 }
 
-/** Reads from the start of an open file; fewer bytes where it ends before. */
-export function readUpTo(descriptor: number, length: number): Buffer {
-	const bytes = Buffer.allocUnsafeSlow(length);
+/** Fills `room` from the start of an open file; gives less of it where the file ends before. */
+export function readUpTo(descriptor: number, room: Buffer): Buffer {
 	let done = 0;
-	while (done < length) {
-		const got = readSync(descriptor, bytes, done, length - done, done);
+	while (done < room.length) {
+		const got = readSync(descriptor, room, done, room.length - done, done);
 		if (got === 0) break;
 		done += got;
 	}
-	return bytes.subarray(0, done);
+	return room.subarray(0, done);
 }
 
 function readLink(path: DiskPath): SmallFile {

@@ -62,7 +62,7 @@ test('every listing of a folder in full change has every message that stays, and
 			// A name can go again between finding and opening; whoever reads tries more than once.
 			for (let attempt = 0; content === '' && attempt < 20; attempt++) {
 				if (placement === null) throw new Error(`${name} was given up`);
-				const message = openMaildirMessage(placement.path, 1000);
+				const message = openMaildirMessage(placement.path, { limit: 1000 });
 				if (!('unreadable' in message)) content = Buffer.from(message.bytes ?? '').toString();
 				else {
 					expect(message.unreadable).toBe('vanished');

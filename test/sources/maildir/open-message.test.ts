@@ -23,7 +23,7 @@ describe('openMaildirMessage()', () => {
 		writeFileSync(path, 'Subject: x\r\n\r\n\0\xff', { encoding: 'latin1', mode: 0o640 });
 		const date = new Date('2019-03-04T05:06:07.125Z');
 		utimesSync(path, date, date);
-		expect(openMaildirMessage(path, LIMIT)).toEqual({
+		expect(openMaildirMessage(path, { limit: LIMIT })).toEqual({
 			bytes: Buffer.from('Subject: x\r\n\r\n\0\xff', 'latin1'),
 			size: 16,
 			date: date.getTime(),
@@ -35,36 +35,40 @@ describe('openMaildirMessage()', () => {
 	test('reads a message of no bytes', () => {
 		const path = join(makeCur(), '1.a');
 		writeFileSync(path, '');
-		expect(openMaildirMessage(path, LIMIT)).toMatchObject({ bytes: Buffer.alloc(0), size: 0 });
+		expect(openMaildirMessage(path, { limit: LIMIT })).toMatchObject({ bytes: Buffer.alloc(0), size: 0 });
 	});
 
 	test('keeps a date that no calendar has inside the years 0 to 9999', () => {
 		const path = join(makeCur(), '1.a');
 		writeFileSync(path, 'x');
 		utimesSync(path, 0, 15_000_000_000_000);
-		const message = openMaildirMessage(path, LIMIT);
+		const message = openMaildirMessage(path, { limit: LIMIT });
 		expect('date' in message && message.date <= Date.UTC(9999, 11, 31, 23, 59, 59, 999)).toBe(true);
 		utimesSync(path, new Date(0), new Date(-1500));
-		expect(openMaildirMessage(path, LIMIT)).toMatchObject({ date: -1500 });
+		expect(openMaildirMessage(path, { limit: LIMIT })).toMatchObject({ date: -1500 });
 	});
 
 	test('gives no bytes of a message above the limit, but its size', () => {
 		const path = join(makeCur(), '1.a');
 		writeFileSync(path, 'x'.repeat(LIMIT + 1));
-		expect(openMaildirMessage(path, LIMIT)).toMatchObject({ bytes: null, size: LIMIT + 1 });
-		expect(openMaildirMessage(path, LIMIT + 1)).toMatchObject({ size: LIMIT + 1, bytes: Buffer.from('x'.repeat(LIMIT + 1)) });
+		expect(openMaildirMessage(path, { limit: LIMIT })).toMatchObject({ bytes: null, size: LIMIT + 1 });
+		expect(openMaildirMessage(path, { limit: LIMIT + 1 })).toMatchObject({ size: LIMIT + 1, bytes: Buffer.from('x'.repeat(LIMIT + 1)) });
 	});
 
 	test('undoes compression, whatever the limit, and keeps what cannot be undone', () => {
 		const cur = makeCur();
 		const text = Buffer.from('Subject: x\n\n'.repeat(500));
 		writeFileSync(join(cur, '1.a'), gzipSync(text));
-		expect(openMaildirMessage(join(cur, '1.a'), LIMIT)).toMatchObject({ bytes: text, size: text.length });
+		expect(openMaildirMessage(join(cur, '1.a'), { limit: LIMIT })).toMatchObject({ bytes: text, size: text.length });
 		const broken = gzipSync(text).subarray(0, -1);
 		writeFileSync(join(cur, '2.b'), broken);
-		expect(openMaildirMessage(join(cur, '2.b'), LIMIT)).toMatchObject({ bytes: broken, size: broken.length, oddity: 'broken-compression' });
+		expect(openMaildirMessage(join(cur, '2.b'), { limit: LIMIT })).toMatchObject({
+			bytes: broken,
+			size: broken.length,
+			oddity: 'broken-compression',
+		});
 		writeFileSync(join(cur, '3.c'), Buffer.concat([broken, Buffer.alloc(LIMIT)]));
-		expect(openMaildirMessage(join(cur, '3.c'), LIMIT)).toMatchObject({
+		expect(openMaildirMessage(join(cur, '3.c'), { limit: LIMIT })).toMatchObject({
 			bytes: null,
 			size: broken.length + LIMIT,
 			oddity: 'broken-compression',
@@ -79,16 +83,18 @@ describe('openMaildirMessage()', () => {
 		execFileSync('mkfifo', [join(cur, 'fifo')]);
 		const server = createServer();
 		await new Promise<void>((resolve) => server.listen(join(cur, 'socket'), resolve));
-		expect(openMaildirMessage(join(cur, 'none'), LIMIT)).toMatchObject({ unreadable: 'vanished' });
-		expect(openMaildirMessage(join(cur, 'link'), LIMIT)).toMatchObject({ unreadable: 'symbolic-link' });
+		expect(openMaildirMessage(join(cur, 'none'), { limit: LIMIT })).toMatchObject({ unreadable: 'vanished' });
+		expect(openMaildirMessage(join(cur, 'link'), { limit: LIMIT })).toMatchObject({ unreadable: 'symbolic-link' });
 		for (const name of ['directory', 'fifo', 'socket']) {
-			expect(openMaildirMessage(join(cur, name), LIMIT), name).toMatchObject({ unreadable: 'not-a-file' });
+			expect(openMaildirMessage(join(cur, name), { limit: LIMIT }), name).toMatchObject({ unreadable: 'not-a-file' });
 		}
 		await new Promise((resolve) => server.close(resolve));
 		chmodSync(join(cur, 'target'), 0);
 		chmodSync(join(cur, '..'), 0o755);
 		chmodSync(cur, 0o755);
-		expect(await asNobody(async () => openMaildirMessage(join(cur, 'target'), LIMIT))).toMatchObject({ unreadable: 'permission' });
+		expect(await asNobody(async () => openMaildirMessage(join(cur, 'target'), { limit: LIMIT }))).toMatchObject({
+			unreadable: 'permission',
+		});
 	});
 
 	test.skipIf(process.platform !== 'linux')('does not follow a symbolic link that took the place of cur after the listing', () => {
@@ -97,7 +103,7 @@ describe('openMaildirMessage()', () => {
 		writeFileSync(join(other, 'shadow'), 'secret');
 		renameSync(cur, `${cur}.old`);
 		symlinkSync(other, cur);
-		expect(openMaildirMessage(join(cur, 'shadow'), LIMIT)).toMatchObject({ unreadable: 'symbolic-link' });
+		expect(openMaildirMessage(join(cur, 'shadow'), { limit: LIMIT })).toMatchObject({ unreadable: 'symbolic-link' });
 		const source = openMaildirSource(join(cur, '..'));
 		expect(() => source.openLarge(join(cur, 'shadow'))).toThrow(/symbolic link/);
 	});

@@ -86,7 +86,7 @@ describe.skipIf(stores === null).each([
 				subject,
 			).toEqual(line.flags.map((flag) => FLAGS[flag]));
 			expect(placement.keywords, subject).toEqual(line.keywords);
-			const message = openMaildirMessage(placement.path, LIMIT);
+			const message = openMaildirMessage(placement.path, { limit: LIMIT });
 			if ('unreadable' in message || message.bytes === null) throw new Error(`${subject} cannot be read`);
 			expect(Math.floor(message.date / 1000), subject).toBe(line.date_received);
 			expect(message.oddity, subject).toBeUndefined();
