@@ -103,8 +103,13 @@ function floor({ tree }: ToolPlace): ReturnType<Open> {
 	return { prepare: () => undefined, backup: () => measureShell('tar cf - "$1" | sha256sum', tree) };
 }
 
+/** Where mailseal has its archive in its folder. */
+export function archiveIn(folder: string): string {
+	return join(folder, 'archive');
+}
+
 function mailseal({ tree, folder }: ToolPlace): ReturnType<Open> {
-	const archive = join(folder, 'archive');
+	const archive = archiveIn(folder);
 	return {
 		prepare: () => emptied(folder),
 		backup: (now) => pack({ root: tree, archive, now }).cost,

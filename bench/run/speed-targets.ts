@@ -22,6 +22,8 @@ interface Measured {
 
 interface Target {
 	readonly text: string;
+	/** Where it is measured. */
+	readonly benches: readonly ('peers' | 'scale')[];
 	/** Counts at LARGE messages only. */
 	readonly large?: true;
 	readonly bound: { readonly least: number } | { readonly below: number };
@@ -36,16 +38,39 @@ const LARGE_TEXT = LARGE.toLocaleString('en');
 const TARGETS: readonly Target[] = [
 	{
 		text: `no change at ${LARGE_TEXT} messages: 50 times faster than the fastest of rsync, restic, borg`,
+		benches: ['peers', 'scale'],
 		large: true,
 		bound: { least: 50 },
 		measure: faster('no-change', BACKUPS),
 	},
-	{ text: `no change at ${LARGE_TEXT} messages: under 1 s`, large: true, bound: { below: 1 }, measure: seconds('no-change') },
-	{ text: '1 % churn: 10 times faster than the fastest of rsync, restic, borg', bound: { least: 10 }, measure: faster('churn', BACKUPS) },
-	{ text: 'first pack: faster than restic and borg', bound: { least: 1 }, measure: faster('first', ['restic', 'borg']) },
-	{ text: 'first pack: twice as fast as restic and borg', bound: { least: 2 }, measure: faster('first', ['restic', 'borg']) },
+	{
+		text: `no change at ${LARGE_TEXT} messages: under 1 s`,
+		benches: ['peers', 'scale'],
+		large: true,
+		bound: { below: 1 },
+		measure: seconds('no-change'),
+	},
+	{
+		text: '1 % churn: 10 times faster than the fastest of rsync, restic, borg',
+		benches: ['peers', 'scale'],
+		bound: { least: 10 },
+		measure: faster('churn', BACKUPS),
+	},
+	{
+		text: 'first pack: faster than restic and borg',
+		benches: ['peers', 'scale'],
+		bound: { least: 1 },
+		measure: faster('first', ['restic', 'borg']),
+	},
+	{
+		text: 'first pack: twice as fast as restic and borg',
+		benches: ['peers', 'scale'],
+		bound: { least: 2 },
+		measure: faster('first', ['restic', 'borg']),
+	},
 	{
 		text: `first pack: at most 3 times ${FLOOR}`,
+		benches: ['peers'],
 		bound: { below: 3 },
 		measure({ own, fastest }) {
 			const [mine, floor] = [own('first'), fastest('first', [FLOOR])];
@@ -54,17 +79,20 @@ const TARGETS: readonly Target[] = [
 	},
 	{
 		text: 'extract: 5 times faster than restic dump and borg extract',
+		benches: ['peers'],
 		bound: { least: 5 },
 		measure: faster('extract', ['restic', 'borg']),
 	},
 	{
 		text: 'extract, cold: under 0.15 s',
+		benches: ['peers'],
 		bound: { below: 0.15 },
 		measure: seconds('extract', 'cold'),
 	},
-	{ text: 'restore all: faster than restic restore', bound: { least: 1 }, measure: faster('restore-all', ['restic']) },
+	{ text: 'restore all: faster than restic restore', benches: ['peers'], bound: { least: 1 }, measure: faster('restore-all', ['restic']) },
 	{
 		text: `peak memory at ${LARGE_TEXT} messages: 400 MB`,
+		benches: ['peers', 'scale'],
 		large: true,
 		bound: { below: 400 },
 		measure({ figures }) {
@@ -72,14 +100,14 @@ const TARGETS: readonly Target[] = [
 			return most && { value: most.peak / MEGA, against: most.step };
 		},
 	},
-	{ text: 'archive: 0.75 of the smallest of restic, borg, bup', bound: { below: 0.75 }, measure: smaller(0) },
-	{ text: 'the same, with the catalog', bound: { below: 0.75 }, measure: smaller(1) },
+	{ text: 'archive: 0.75 of the smallest of restic, borg, bup', benches: ['peers'], bound: { below: 0.75 }, measure: smaller(0) },
+	{ text: 'the same, with the catalog', benches: ['peers'], bound: { below: 0.75 }, measure: smaller(1) },
 ];
 
-/** Each target held against each tree; what the figures do not tell is not measured, never reached. */
-export function targetRows(figures: readonly Figure[]): Row[] {
+/** Each target of a bench held against each tree; what the figures do not tell is not measured, never reached. */
+export function targetRows(figures: readonly Figure[], bench: Target['benches'][number]): Row[] {
 	const trees = [...new Map(figures.map((figure) => [`${figure.tree} ${figure.messages}`, figure])).values()];
-	return TARGETS.flatMap(({ text, bound, measure, large = false }) =>
+	return TARGETS.filter(({ benches }) => benches.includes(bench)).flatMap(({ text, bound, measure, large = false }) =>
 		trees.map(({ tree, messages }): Row => {
 			const measured = measure(seenIn(figures.filter((figure) => figure.tree === tree && figure.messages === messages)));
 			const least = 'least' in bound;
