@@ -58,7 +58,7 @@ export interface Effort {
 	readonly extracts: number;
 	/** Seconds after which a tool repeats nothing any more. */
 	readonly budget: number;
-	/** Waits before each run until the disk has what was written before. */
+	/** Waits before each run that writes much until the disk has what was written before. */
 	readonly settle: boolean;
 }
 
@@ -82,8 +82,8 @@ interface Attempt {
 
 interface Rounds {
 	readonly count: number;
-	/** A tool that has used up its time does not come again. */
-	readonly limited: boolean;
+	/** Hardly anything is written, and so often repeated that a tool which has used up its time does not come again. */
+	readonly light: boolean;
 	/** Before the tools of a round. */
 	readonly before?: () => void;
 	/** Before one tool, not timed. */
@@ -119,29 +119,29 @@ export function openSteps(field: Field) {
 	function roundsOf(step: Step): Rounds {
 		switch (step) {
 			case 'first':
-				return { count: effort.runs, limited: false, prepare: (tool) => tool.prepare(), attempt: backup };
+				return { count: effort.runs, light: false, prepare: (tool) => tool.prepare(), attempt: backup };
 			case 'no-change':
 			case 'next-day':
 				return {
 					count: effort.repeats,
-					limited: true,
+					light: true,
 					before() {
 						now += step === 'no-change' ? MINUTE : DAY;
 					},
 					attempt: backup,
 				};
 			case 'churn':
-				return { count: effort.nights, limited: false, before: live, attempt: backup };
+				return { count: effort.nights, light: false, before: live, attempt: backup };
 			case 'reindex':
-				return { count: effort.runs, limited: true, attempt: (tool) => ({ cost: needed(tool.reindex)() }) };
+				return { count: effort.runs, light: false, attempt: (tool) => ({ cost: needed(tool.reindex)() }) };
 			case 'extract': {
 				const messages = pickMessages(truth(), effort.extracts);
-				return { count: messages.length, limited: true, attempt: (tool, round) => extractOne(tool, messages[round]) };
+				return { count: messages.length, light: true, attempt: (tool, round) => extractOne(tool, messages[round]) };
 			}
 			case 'restore-account':
-				return { count: effort.runs, limited: false, attempt: (tool) => restore(tool, middleAccount(truth())) };
+				return { count: effort.runs, light: false, attempt: (tool) => restore(tool, middleAccount(truth())) };
 			case 'restore-all':
-				return { count: effort.runs, limited: false, attempt: (tool) => restore(tool) };
+				return { count: effort.runs, light: false, attempt: (tool) => restore(tool) };
 		}
 	}
 
@@ -200,10 +200,10 @@ function measureRounds(
 			const before = tool === undefined ? undefined : made.get(tool);
 			if (tool === undefined || before === undefined) continue;
 			const used = before.reduce((sum, { cost }) => sum + cost.wall, 0);
-			if (rounds.limited && used > effort.budget) continue;
+			if (rounds.light && used > effort.budget) continue;
 			rounds.prepare?.(tool);
 			if (cache === 'cold') chill();
-			else if (effort.settle) measureShell('sync');
+			else if (effort.settle && !rounds.light) measureShell('sync');
 			before.push(rounds.attempt(tool, round));
 		}
 	}

@@ -117,22 +117,20 @@ export function targetRows(figures: readonly Figure[], bench: Target['benches'][
 				tree,
 				messages,
 				wanted: least ? `above ${limit}` : `below ${limit}`,
-				...(measured === undefined ? { verdict: 'not measured' } : tell(measured, { least, limit, early: large && messages < LARGE })),
+				...tell(measured, { least, limit, early: large && messages < LARGE }),
 			};
 		}),
 	);
 }
 
-function tell(
-	{ value, byCpu, against }: Measured,
-	target: { readonly least: boolean; readonly limit: number; readonly early: boolean },
-): Row {
-	const reached = target.least ? value > target.limit : value < target.limit;
+function tell(measured: Measured | undefined, target: { readonly least: boolean; readonly limit: number; readonly early: boolean }): Row {
+	const { value = Number.NaN, byCpu = Number.NaN, against = '' } = measured ?? {};
+	const verdict = (target.least ? value > target.limit : value < target.limit) ? 'reached' : 'missed';
 	return {
 		measured: value,
-		...(byCpu === undefined ? {} : { 'by CPU': byCpu }),
-		...(against === undefined ? {} : { against }),
-		verdict: `${reached ? 'reached' : 'missed'}${target.early ? ', but of fewer messages' : ''}`,
+		'by CPU': byCpu,
+		against,
+		verdict: measured === undefined ? 'not measured' : `${verdict}${target.early ? ', but of fewer messages' : ''}`,
 	};
 }
 

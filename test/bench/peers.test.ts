@@ -9,6 +9,7 @@ import { growthPower, growthRows } from '../../bench/run/growth.ts';
 import type { Row } from '../../bench/run/report.ts';
 import { targetRows } from '../../bench/run/speed-targets.ts';
 import { drawSteps, secondsText } from '../../bench/run/step-chart.ts';
+import { openTools } from '../../bench/run/tool-field.ts';
 import { benchProject } from '../support/bench-project.ts';
 import { lacks } from '../support/needs.ts';
 
@@ -179,6 +180,21 @@ describe('drawSteps()', () => {
 		expect(svg).toContain('other, 1,000 messages');
 		expect(svg).not.toContain('borg');
 		expect([secondsText(0.0854), secondsText(0.999), secondsText(3.21), secondsText(1240.4)]).toEqual(['85 ms', '1 s', '3.2 s', '1,240 s']);
+	});
+});
+
+describe('openTools()', () => {
+	test('leaves out what is not installed and says what it needs', () => {
+		const path = process.env.PATH;
+		process.env.PATH = folder;
+		try {
+			expect(openTools(['rsync', 'zip -0'], { tree: folder, repositories: folder })).toEqual({
+				tools: [],
+				missing: { rsync: 'rsync', 'zip -0': 'zip' },
+			});
+		} finally {
+			process.env.PATH = path;
+		}
 	});
 });
 
