@@ -1,8 +1,8 @@
 import { type AttachmentFile, type FileSizes, openAttachmentFiles } from './attachment-files.ts';
 import { even, logNormal, openPrng, type Prng } from './prng.ts';
 
-/** `real-life`: 43 kB a message, nine tenths of it attachments; `small`: 3.6 kB, hardly an attachment. */
-export type Profile = 'real-life' | 'small';
+/** `real-life`: 43 kB a message, nine tenths of it attachments; `small`: 3.6 kB, hardly an attachment; `tiny`: a block on a disk, none. */
+export type Profile = 'real-life' | 'small' | 'tiny';
 
 export interface Shape {
 	/** Text of a message, all forms of it together, bytes. */
@@ -21,6 +21,11 @@ export const SHAPES: Readonly<Record<Profile, Shape>> = {
 	small: {
 		text: { median: 1600, sigma: 0.85, max: 60_000 },
 		attachmentShare: 0.015,
+		files: { median: 6000, sigma: 0.8, max: 100_000 },
+	},
+	tiny: {
+		text: { median: 350, sigma: 0.5, max: 2000 },
+		attachmentShare: 0,
 		files: { median: 6000, sigma: 0.8, max: 100_000 },
 	},
 };

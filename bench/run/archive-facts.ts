@@ -58,6 +58,21 @@ export async function readArchiveFacts(archive: string): Promise<ArchiveFacts> {
 	};
 }
 
+/** Bytes of the manifests of all bundles, as stored. */
+export async function manifestBytes(archive: string): Promise<number> {
+	let bytes = 0;
+	for (const path of bundlesOf(archive)) {
+		const file = openFile(path);
+		try {
+			const { entries } = await openBundle(file.source);
+			for (const { name, length } of entries) if (name.startsWith('manifest.')) bytes += length;
+		} finally {
+			file.close();
+		}
+	}
+	return bytes;
+}
+
 /** An entry of a bundle. */
 export interface StoredEntry {
 	readonly kind: 'message' | 'attachment';

@@ -1,3 +1,5 @@
+import { fixed, markup, text } from './svg.ts';
+
 /** One thing that is drawn: a line through `points`, and a bar. */
 export interface Series {
 	readonly name: string;
@@ -161,16 +163,4 @@ function roundStep(least: number): number {
 
 function nightStep(nights: number): number {
 	return [1, 2, 5, 10, 30, 60].find((step) => nights / step <= 13) ?? 90;
-}
-
-function text(x: number, y: number, words: string, attributes = ''): string {
-	return `<text x="${fixed(x)}" y="${fixed(y)}" ${attributes}>${markup(words)}</text>`;
-}
-
-function fixed(value: number): string {
-	return String(Math.round(value * 10) / 10);
-}
-
-function markup(words: string): string {
-	return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -16,9 +16,9 @@ export function runMailseal<Result>(
 	if (ran.status !== 0 && ran.status !== 1) {
 		throw new Error(`Cannot run "mailseal ${args.join(' ')}": it ended with ${ran.status}: ${ran.stderr}${ran.stdout}`);
 	}
-	const { wall, user, system, peak } = ran;
+	const { wall, user, system, peak, written } = ran;
 	const envelope = JSON.parse(ran.stdout.toString()) as { readonly result: Result };
-	return { result: envelope.result, cost: { wall, user, system, peak } };
+	return { result: envelope.result, cost: { wall, user, system, peak, written } };
 }
 
 /** Packs a tree of makeTree as of `now` and makes sure that all its messages are in. */

@@ -11,6 +11,8 @@ export interface Cost {
 	readonly system: number;
 	/** Largest resident set of any one process, bytes. */
 	readonly peak: number;
+	/** Bytes of pages that it made dirty for a disk, as the kernel counts them: a file that is changed in place counts where it changed. */
+	readonly written: number;
 }
 
 export interface Ran extends Cost {
@@ -20,6 +22,8 @@ export interface Ran extends Cost {
 }
 
 const TIME = '/usr/bin/time';
+/** The kernel's unit for what is written. */
+const BLOCK = 512;
 
 /** Runs a program to its end. GNU time asks the kernel (wait4) for the figures: they are of that program alone. */
 export function measure(command: string, args: readonly string[]): Ran {
@@ -28,11 +32,12 @@ export function measure(command: string, args: readonly string[]): Ran {
 	try {
 		const figures = join(folder, 'figures');
 		const started = process.hrtime.bigint();
-		const ran = spawnSync(TIME, ['--quiet', '-f', '%U %S %M', '-o', figures, '--', command, ...args], options());
+		const ran = spawnSync(TIME, ['--quiet', '-f', '%U %S %M %O', '-o', figures, '--', command, ...args], options());
 		const wall = Number(process.hrtime.bigint() - started) / 1e9;
 		if (ran.error) throw ran.error;
-		const [user = 0, system = 0, kibibytes = 0] = readFileSync(figures, 'utf8').trim().split(' ').map(Number);
-		return { wall, user, system, peak: kibibytes * 1024, stdout: ran.stdout, stderr: String(ran.stderr), status: ran.status ?? -1 };
+		const [user = 0, system = 0, kibibytes = 0, blocks = 0] = readFileSync(figures, 'utf8').trim().split(' ').map(Number);
+		const cost = { wall, user, system, peak: kibibytes * 1024, written: blocks * BLOCK };
+		return { ...cost, stdout: ran.stdout, stderr: String(ran.stderr), status: ran.status ?? -1 };
 	} finally {
 		rmSync(folder, { recursive: true, force: true });
 	}
@@ -75,5 +80,18 @@ export function medianCost(costs: readonly Cost[]): Cost {
 		user: median(costs.map((cost) => cost.user)),
 		system: median(costs.map((cost) => cost.system)),
 		peak: Math.max(...costs.map((cost) => cost.peak)),
+		written: median(costs.map((cost) => cost.written)),
+	};
+}
+
+/** Of commands that follow each other: sums, and the largest peak. */
+export function sumCost(costs: readonly Cost[]): Cost {
+	const sum = (of: (cost: Cost) => number) => costs.reduce((total, cost) => total + of(cost), 0);
+	return {
+		wall: sum(({ wall }) => wall),
+		user: sum(({ user }) => user),
+		system: sum(({ system }) => system),
+		peak: Math.max(0, ...costs.map(({ peak }) => peak)),
+		written: sum(({ written }) => written),
 	};
 }

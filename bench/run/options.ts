@@ -27,6 +27,18 @@ export function textOption(options: Options, name: string, fallback: string): st
 	return options.get(name) ?? fallback;
 }
 
+/** Those of `all` that the option names, separated by commas, in the order of `all`; `fallback` where it is not given. */
+export function namesOption<Name extends string>(
+	options: Options,
+	name: string,
+	names: { readonly all: readonly Name[]; readonly fallback: readonly Name[] },
+): Name[] {
+	const words = options.get(name)?.split(',') ?? names.fallback;
+	const unknown = words.find((word) => !names.all.some((one) => one === word));
+	if (unknown !== undefined) throw new Error(`Cannot read option "--${name}": "${unknown}" is unknown (known: ${names.all.join(', ')})`);
+	return names.all.filter((one) => words.includes(one));
+}
+
 export function numberOption(options: Options, name: string, fallback: number): number {
 	const text = options.get(name);
 	if (text === undefined) return fallback;

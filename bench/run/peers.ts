@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { countFiles } from './bytes.ts';
-import { type Cost, measure, type Ran } from './measure.ts';
+import { type Cost, sumCost } from './measure.ts';
+import { environmentWords, PEER_ENVIRONMENT } from './peer-environment.ts';
+import { runTool } from './tool.ts';
 
 export const PEERS = ['restic', 'borg', 'bup'] as const;
 export type Peer = (typeof PEERS)[number];
@@ -37,7 +39,7 @@ interface Recipe {
 const RECIPES: Readonly<Record<Peer, Recipe>> = {
 	restic: {
 		version: ['restic', 'version'],
-		environment: ({ home }) => ({ RESTIC_PASSWORD: 'bench', RESTIC_CACHE_DIR: join(home, 'cache') }),
+		environment: ({ home }) => PEER_ENVIRONMENT.restic(home),
 		store: ({ repository, tree }) => [
 			['restic', 'init', '--repository-version', '2', '--repo', repository],
 			['restic', 'backup', '--quiet', '--json', '--compression', 'max', '--repo', repository, tree],
@@ -46,7 +48,7 @@ const RECIPES: Readonly<Record<Peer, Recipe>> = {
 	},
 	borg: {
 		version: ['borg', '--version'],
-		environment: ({ home }) => ({ BORG_BASE_DIR: home, BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: 'yes' }),
+		environment: ({ home }) => PEER_ENVIRONMENT.borg(home),
 		store: ({ repository, tree }) => [
 			['borg', 'init', '--encryption', 'none', repository],
 			['borg', 'create', '--json', '--compression', 'zstd,9', `${repository}::tree`, tree],
@@ -55,7 +57,7 @@ const RECIPES: Readonly<Record<Peer, Recipe>> = {
 	},
 	bup: {
 		version: ['bup', '--version'],
-		environment: ({ repository }) => ({ BUP_DIR: repository }),
+		environment: ({ home, repository }) => ({ ...PEER_ENVIRONMENT.bup(home), BUP_DIR: repository }),
 		store: ({ tree }) => [
 			['bup', 'init'],
 			['bup', 'index', tree],
@@ -71,17 +73,12 @@ export function storeWith(peer: Peer, options: { readonly tree: string; readonly
 	if (version === null) return null;
 	const place = { repository: join(options.folder, peer), home: join(options.folder, `${peer}-home`), tree: options.tree };
 	mkdirSync(place.home, { recursive: true });
-	const environment = { TMPDIR: place.home, ...recipe.environment(place) };
-	const ran = recipe.store(place).map((command) => run(command, environment));
+	const environment = recipe.environment(place);
+	const ran = recipe.store(place).map((command) => runTool([...environmentWords(environment), ...command]));
 	const { files, bytes } = countFiles(place.repository);
 	return {
 		version,
-		cost: {
-			wall: sum(ran.map((one) => one.wall)),
-			user: sum(ran.map((one) => one.user)),
-			system: sum(ran.map((one) => one.system)),
-			peak: Math.max(...ran.map((one) => one.peak)),
-		},
+		cost: sumCost(ran),
 		files,
 		bytes,
 		stored: recipe.stored?.(ran.at(-1)?.stdout.toString() ?? ''),
@@ -95,16 +92,4 @@ export function installedVersion(words: readonly string[]): string | null {
 	if (ran.error && 'code' in ran.error && ran.error.code === 'ENOENT') return null;
 	if (ran.error) throw ran.error;
 	return /[0-9]+(?:\.[0-9]+)+/.exec(ran.stdout)?.[0] ?? ran.stdout.trim();
-}
-
-/** The environment goes through env(1), which becomes the program: nothing else is measured. */
-function run(command: readonly string[], environment: Readonly<Record<string, string>>): Ran {
-	const words = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-	const ran = measure('env', [...words, ...command]);
-	if (ran.status !== 0) throw new Error(`Cannot run "${command.join(' ')}": it ended with ${ran.status}: ${ran.stderr}`);
-	return ran;
-}
-
-function sum(values: readonly number[]): number {
-	return values.reduce((total, value) => total + value, 0);
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FolderState, readTreeState } from '../../test/support/tree-state.ts';
+import type { Profile } from '../mail/profiles.ts';
 import { makeTree, type Tree, type TreeOptions } from '../tree.ts';
 import { hasOption, type Options, textOption } from './options.ts';
 
@@ -42,7 +43,7 @@ export function openTree(
 	const root = join(workplace.folder, name);
 	const marker = `${root}.json`;
 	const fingerprint = createHash('sha256')
-		.update(`${JSON.stringify(wanted)}${probe(workplace, { logos })}`)
+		.update(`${JSON.stringify(wanted)}${probe(workplace, { logos, bytes })}`)
 		.digest('hex');
 	if (existsSync(marker)) {
 		const known = JSON.parse(readFileSync(marker, 'utf8')) as { readonly fingerprint: string; readonly tree: Tree };
@@ -56,10 +57,10 @@ export function openTree(
 	return tree;
 }
 
-/** A fingerprint of what the generator writes at present, from two small trees. */
-function probe(workplace: Workplace, options: { readonly logos: boolean }): string {
+/** A fingerprint of what the generator writes at present, from some small trees. */
+function probe(workplace: Workplace, options: { readonly logos: boolean; readonly bytes: Profile }): string {
 	const hash = createHash('sha256');
-	for (const bytes of ['real-life', 'small'] as const) {
+	for (const bytes of new Set<Profile>(['real-life', 'small', options.bytes])) {
 		const root = join(workplace.scratch, `probe-${bytes}`);
 		makeTree({ root, seed: 1, accounts: 2, messages: 60, bytes, domain: 'example.org', now: NOW, logos: options.logos });
 		for (const [name, folder] of readTreeState(root)) hash.update(name).update(textOf(folder));

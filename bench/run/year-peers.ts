@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { scanFiles, sizeOfScan } from './file-changes.ts';
 import type { Ran } from './measure.ts';
+import { environmentWords, PEER_ENVIRONMENT } from './peer-environment.ts';
 import { installedVersion } from './peers.ts';
 import { KEEP_DAILY, KEEP_MONTHLY, keptNights } from './retention.ts';
 import { runTool } from './tool.ts';
@@ -38,8 +39,8 @@ export function openYearPeer(peer: YearPeer, place: YearPlace): YearProgram | nu
 /** Default compression (zstd); the mirror is made by rsync, since `restic copy` has no retention of its own. */
 function restic({ tree, folder, start }: YearPlace): YearProgram {
 	const { repository, target, home } = pathsOf(folder);
-	const environment = [`TMPDIR=${home}`, 'TZ=UTC', 'RESTIC_PASSWORD=bench', `RESTIC_CACHE_DIR=${join(home, 'cache')}`];
-	const run = (...words: string[]): Ran => runTool(['env', ...environment, 'restic', ...words]);
+	const environment = environmentWords(PEER_ENVIRONMENT.restic(home));
+	const run = (...words: string[]): Ran => runTool([...environment, 'restic', ...words]);
 	run('init', '--quiet', '--repository-version', '2', '--repo', repository);
 	type Snapshot = { readonly time: string; readonly short_id: string };
 	const list = () => JSON.parse(run('snapshots', '--json', '--repo', repository).stdout.toString()) as readonly Snapshot[];
@@ -65,9 +66,8 @@ function restic({ tree, folder, start }: YearPlace): YearProgram {
 /** With zstd, as restic: its default, lz4, finds nothing in base64. */
 function borg({ tree, folder }: YearPlace): YearProgram {
 	const { repository, target, home } = pathsOf(folder);
-	const yes = ['BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes', 'BORG_RELOCATED_REPO_ACCESS_IS_OK=yes'];
-	const environment = [`TMPDIR=${home}`, 'TZ=UTC', `BORG_BASE_DIR=${home}`, ...yes];
-	const run = (...words: string[]): Ran => runTool(['env', ...environment, 'borg', ...words]);
+	const environment = environmentWords(PEER_ENVIRONMENT.borg(home));
+	const run = (...words: string[]): Ran => runTool([...environment, 'borg', ...words]);
 	run('init', '--encryption', 'none', repository);
 	return {
 		name: 'borg',
@@ -88,7 +88,7 @@ function borg({ tree, folder }: YearPlace): YearProgram {
 				.split('\n')
 				.map((name) => Number(name.slice('night-'.length))),
 		restore(night, { to, from }) {
-			const words = ['env', ...environment, 'borg', 'extract', `${from === 'target' ? target : repository}::night-${night}`];
+			const words = [...environment, 'borg', 'extract', `${from === 'target' ? target : repository}::night-${night}`];
 			runTool(['sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', to, ...words]);
 			return join(to, tree);
 		},
@@ -100,7 +100,7 @@ function bup({ tree, folder, start }: YearPlace): YearProgram {
 	const { repository, target, home } = pathsOf(folder);
 	const index = ['-f', join(home, 'index')];
 	const by = (at: string, ...words: readonly string[]): Ran =>
-		runTool(['env', `TMPDIR=${home}`, 'TZ=UTC', `BUP_DIR=${at}`, 'bup', ...words]);
+		runTool([...environmentWords({ ...PEER_ENVIRONMENT.bup(home), BUP_DIR: at }), 'bup', ...words]);
 	const run = (...words: readonly string[]): Ran => by(repository, ...words);
 	const derived = ['*.midx', 'bup.bloom'];
 	run('init');

@@ -47,8 +47,10 @@ describe('median()', () => {
 	test('is the middle, or the mean of the two in the middle', () => {
 		expect(median([9, 1, 2])).toBe(2);
 		expect(median([4, 1, 2, 9])).toBe(3);
-		const cost = { wall: 1, user: 2, system: 3, peak: 4 };
-		expect(medianCost([cost, { ...cost, wall: 9, peak: 9 }, { ...cost, wall: 2 }])).toEqual({ wall: 2, user: 2, system: 3, peak: 9 });
+		const cost = { wall: 1, user: 2, system: 3, peak: 4, written: 5 };
+		expect(medianCost([cost, { ...cost, wall: 9, peak: 9 }, { ...cost, wall: 2 }])).toEqual({
+			...{ wall: 2, user: 2, system: 3, peak: 9, written: 5 },
+		});
 	});
 });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import { keptNights } from '../../bench/run/retention.ts';
 import type { Step } from '../../bench/run/year-ledger.ts';
 import { rulesNamed } from '../../bench/run/year-rules.ts';
 import { makeTree } from '../../bench/tree.ts';
+import { benchProject } from '../support/bench-project.ts';
 import { compareTreeStates, readTreeState } from '../support/tree-state.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -131,12 +132,7 @@ describe('the picture', () => {
 
 describe('bench year', { timeout: 120_000 }, () => {
 	test('adds up: what is shipped is what came to lie offsite, and restores are right', () => {
-		// A project of its own, so that rows of a real run are not overwritten.
-		const project = join(folder, 'project');
-		for (const name of ['bench', 'src', 'scripts', 'test/support']) {
-			cpSync(join(ROOT, name), join(project, name), { recursive: true, filter: (path) => path !== join(ROOT, 'bench', 'out') });
-		}
-		for (const name of ['node_modules', 'dist']) symlinkSync(join(ROOT, name), join(project, name));
+		const project = benchProject(join(folder, 'project'));
 		const dir = join(folder, 'trees');
 		const picture = join(folder, 'pictures', 'year.svg');
 		const peers = process.env.SLOW === undefined ? ['--without', 'restic,borg,bup'] : [];
