@@ -39,7 +39,8 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	const { catalog } = request;
 	const { account } = root;
 	const folders = known === null ? new Map<FolderName, KnownFolder>() : catalog.pack.folders(account);
-	let look = await source.look(root);
+	const signatures = request.rescan ? new Map() : folders;
+	let look = await source.look(root, signatures);
 	findings.push(...look.findings);
 	const words: Word[] = [];
 	let signature: string | null = known?.signature ?? null;
@@ -59,7 +60,7 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	if (misses(news, folders, look)) {
 		// What is gone from one folder may have been moved to one that was listed before it came.
 		const first = new Map(look.folders.map((folder) => [folder.folder, folder.signature]));
-		look = await source.look(root);
+		look = await source.look(root, signatures);
 		await compareFolders(
 			look.folders.filter((folder) => first.get(folder.folder) !== folder.signature),
 			{ root, context, folders, news },
