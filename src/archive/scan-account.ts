@@ -141,7 +141,7 @@ export function removeAccount(account: AccountName, catalog: Catalog): Word[] {
 
 function removeFolder(account: AccountName, folder: KnownFolder, catalog: Catalog): Word[] {
 	const words: Word[] = [];
-	for (const key of catalog.pack.placements(account, folder).keys()) words.push({ type: 'removed', account, folder: folder.folder, key });
+	for (const key of catalog.pack.keys(folder)) words.push({ type: 'removed', account, folder: folder.folder, key });
 	for (const path of catalog.pack.controls(account, folder.folder).keys()) {
 		words.push({ type: 'control-removed', account, folder: folder.folder, path });
 	}

@@ -30,8 +30,9 @@ export function listFolder(place: FolderPlace, now: () => number): FolderListing
 	const before = statFolder(directory, { now: began });
 	if (before === undefined || (before.cur === undefined && before.fresh === undefined)) throw gone(directory);
 	const { seen, stable } = lookUntilStable(directory, now);
-	const tables = readFolderTables(directory);
-	const controls = readFolderControls(directory, tables.index !== null);
+	// Should one of them come meanwhile, the next pack lists again.
+	const tables = readFolderTables(directory, before.absent);
+	const controls = readFolderControls(directory, { withIndex: tables.index !== null, absent: before.absent });
 	const findings: Finding[] = [...tables.findings, ...controls.findings];
 	const placements = placeAll(place, seen, tables, findings);
 	const after = statFolder(directory, { now: began, known: before.racy ? null : before.signature });

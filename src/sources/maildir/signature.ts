@@ -38,6 +38,8 @@ export interface FolderStat {
 	/** Undefined where it is absent. */
 	readonly cur: BigIntStats | undefined;
 	readonly fresh: BigIntStats | undefined;
+	/** Names beside them that were looked for and are not there. */
+	readonly absent: ReadonlySet<string>;
 	readonly facts: Pick<FolderFacts, 'mode' | 'owner'>;
 }
 
@@ -69,11 +71,13 @@ export function statFolder(directory: DiskPath, { now, known, middles }: FolderS
 	const before = known?.startsWith(`${place},`) ? known.split(',').slice(4) : [];
 	const beside: (BigIntStats | undefined)[] = [];
 	const marks: string[] = [];
+	const absent = new Set<string>();
 	let isFull = false;
 	for (const [index, name] of NAMES.entries()) {
 		if (index >= WATCHED.length && !isFull) break;
 		const stat = before[index] === ABSENT ? undefined : look(under(directory, name));
 		if (name === 'dovecot-keywords') isFull = stat !== undefined && stat.size >= FULL_TABLE_BYTES;
+		if (stat === undefined) absent.add(name);
 		beside.push(stat);
 		marks.push(mark(stat));
 	}
@@ -86,6 +90,7 @@ export function statFolder(directory: DiskPath, { now, known, middles }: FolderS
 		racy: isRacy([top, cur, fresh], now) || isRacy(beside, now),
 		cur,
 		fresh,
+		absent,
 		facts: { owner: ownerOf(top), ...(mode === 0o700 ? {} : { mode }) },
 	};
 }
