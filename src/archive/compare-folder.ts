@@ -37,22 +37,24 @@ export function compareFolder(options: {
 	if (before === null || !sameFolder(before.word, word)) words.push(word);
 	const controls = before === null ? new Map<string, ControlWord>() : catalog.pack.controls(account, folder);
 	words.push(...controlNews(listing.controls, { account, folder, known: controls, complete: listing.controlsComplete }));
-	const known = before === null ? new Map<string, KnownPlacement>() : catalog.pack.placements(account, before);
+	const known = before === null ? new Map<string, KnownPlacement>() : catalog.pack.placements(before);
+	const wordOf = (key: string): PlacedWord | null => (before === null ? null : catalog.pack.placed(account, before, key));
 	const doubled = doubledKeys(known.keys());
 	for (const [key, found] of listing.placements) {
 		const old = known.get(key);
 		known.delete(key);
-		const listed = listing.tablesComplete || old === undefined ? found : keepTables(found, old.word);
+		const listed = listing.tablesComplete || old === undefined ? found : keepTables(found, old);
 		// Two files had one base name: the key may now stand for the other's bytes, so they are read again.
 		const trusted = old !== undefined && !rescan && listed.ambiguous !== true && !doubled.has(key);
 		if (!trusted) {
 			// What is gone already is looked for again when it is read.
 			const { date, size } = source.measure(listed.path) ?? { date: now, size: 0 };
-			added.push({ listed, date, size, known: old?.word ?? null });
+			added.push({ listed, date, size, known: old === undefined ? null : wordOf(key) });
 			continue;
 		}
-		const changed = changedWord(old.word, listed, now);
-		if (changed !== null) words.push(changed);
+		if (saysTheSame(old, listed)) continue;
+		const word = wordOf(key);
+		if (word !== null) words.push(changedWord(word, listed, now));
 	}
 	if (listing.complete) for (const key of known.keys()) words.push({ type: 'removed', account, folder, key });
 	return { words, folder: { account, folder, look, facts, added, signature: listing.signature } };
@@ -83,7 +85,7 @@ function keepUids(facts: FolderListing['facts'], before: FolderWord): FolderList
 	};
 }
 
-function keepTables(listed: ListedPlacement, old: PlacedWord): ListedPlacement {
+function keepTables(listed: ListedPlacement, old: KnownPlacement): ListedPlacement {
 	const { uid: _uid, uidlist: _uidlist, ...others } = listed;
 	return {
 		...others,
@@ -93,16 +95,28 @@ function keepTables(listed: ListedPlacement, old: PlacedWord): ListedPlacement {
 	};
 }
 
-/** The word that says how a known placement changed, or null where it did not. */
-export function changedWord(old: PlacedWord, listed: ListedPlacement, now: number): PlacedWord | null {
-	const sameState = sameList(old.flags, listed.flags) && sameList(old.keywords, listed.keywords);
-	const sameName = old.dir === listed.dir && (old.info ?? '') === (listed.info ?? '');
-	if (sameState && sameName && old.uid === listed.uid && (old.uidlist ?? '') === (listed.uidlist ?? '')) return null;
+/** True where a listing finds a placement as it was. */
+function saysTheSame(old: KnownPlacement, listed: ListedPlacement): boolean {
+	return (
+		old.uid === listed.uid &&
+		old.dir === listed.dir &&
+		(old.info ?? '') === (listed.info ?? '') &&
+		(old.uidlist ?? '') === (listed.uidlist ?? '') &&
+		sameState(old, listed)
+	);
+}
+
+function sameState(old: KnownPlacement, listed: ListedPlacement): boolean {
+	return sameList(old.flags, listed.flags) && sameList(old.keywords, listed.keywords);
+}
+
+/** The word that says how a known placement changed. */
+function changedWord(old: PlacedWord, listed: ListedPlacement, now: number): PlacedWord {
 	const { uid: _uid, dir: _dir, info: _info, uidlist: _uidlist, ...kept } = old;
 	return {
 		...kept,
 		...placedState(listed),
-		...(sameState ? {} : { since: formatInstant(now) }),
+		...(sameState(old, listed) ? {} : { since: formatInstant(now) }),
 	};
 }
 
@@ -119,7 +133,9 @@ export function placedState(listed: ListedPlacement): Pick<PlacedWord, 'flags' |
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
-	return a.length === b.length && a.every((item, index) => item === b[index]);
+	if (a.length !== b.length) return false;
+	for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+	return true;
 }
 
 function sameFolder(a: FolderWord | null, b: FolderWord): boolean {

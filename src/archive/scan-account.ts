@@ -39,7 +39,8 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	const { catalog } = request;
 	const { account } = root;
 	const folders = known === null ? new Map<FolderName, KnownFolder>() : catalog.pack.folders(account);
-	let look = await source.look(root);
+	const signatures = request.rescan ? new Map() : folders;
+	let look = await source.look(root, signatures);
 	findings.push(...look.findings);
 	const words: Word[] = [];
 	let signature: string | null = known?.signature ?? null;
@@ -59,7 +60,7 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	if (misses(news, folders, look)) {
 		// What is gone from one folder may have been moved to one that was listed before it came.
 		const first = new Map(look.folders.map((folder) => [folder.folder, folder.signature]));
-		look = await source.look(root);
+		look = await source.look(root, signatures);
 		await compareFolders(
 			look.folders.filter((folder) => first.get(folder.folder) !== folder.signature),
 			{ root, context, folders, news },
@@ -140,7 +141,7 @@ export function removeAccount(account: AccountName, catalog: Catalog): Word[] {
 
 function removeFolder(account: AccountName, folder: KnownFolder, catalog: Catalog): Word[] {
 	const words: Word[] = [];
-	for (const key of catalog.pack.placements(account, folder).keys()) words.push({ type: 'removed', account, folder: folder.folder, key });
+	for (const key of catalog.pack.keys(folder)) words.push({ type: 'removed', account, folder: folder.folder, key });
 	for (const path of catalog.pack.controls(account, folder.folder).keys()) {
 		words.push({ type: 'control-removed', account, folder: folder.folder, path });
 	}

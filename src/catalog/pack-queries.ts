@@ -15,7 +15,7 @@ import {
 } from '../domain/index.ts';
 import { type AttachmentCopy, attachmentQueries, isComplete } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
-import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
+import { CODECS, hashColumn, hashOf, LISTED_COLUMNS, listedPlacement, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
 /** One stored copy of a message; `size` is that of the message itself. */
 export interface Copy extends AttachmentCopy {
@@ -38,11 +38,8 @@ export interface KnownFolder {
 	readonly signature: string | null;
 }
 
-/** A placement as the newest word has it. */
-export interface KnownPlacement {
-	readonly word: PlacedWord;
-	readonly sealed: boolean;
-}
+/** What a listing tells of a placement, as the newest word has it: all but its message. */
+export type KnownPlacement = Pick<PlacedWord, 'key' | 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'>;
 
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {
@@ -95,9 +92,9 @@ export function packQueries(database: Database) {
 	);
 	const controlsOf = database.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?');
 	const countOf = database.prepare('SELECT count(*) FROM placement WHERE fid = ?');
-	const placementsOf = database.prepare(
-		`SELECT ${PLACED_COLUMNS}, p.sealed FROM placement p JOIN message m USING (mid) WHERE p.fid = ? ORDER BY p.key`,
-	);
+	const keysOf = database.prepare('SELECT key FROM placement WHERE fid = ? ORDER BY key');
+	const placementsOf = database.prepare(`SELECT ${LISTED_COLUMNS} FROM placement WHERE fid = ? ORDER BY key`);
+	const findPlaced = database.prepare(`SELECT ${PLACED_COLUMNS} FROM placement p JOIN message m USING (mid) WHERE p.fid = ? AND p.key = ?`);
 
 	function messageLine(id: MessageId, { codec, recipe, attachments: parts }: Pick<Copy, 'codec' | 'recipe' | 'attachments'>): MessageLine {
 		const row = findMessage.row(hashColumn(id));
@@ -164,14 +161,26 @@ export function packQueries(database: Database) {
 			return Number(countOf.row(folderId)?.[0] ?? 0);
 		},
 
-		placements(account: AccountName, folder: KnownFolder): Map<string, KnownPlacement> {
+		/** Keys of a folder's placements, sorted. */
+		keys(folder: KnownFolder): string[] {
+			return [...keysOf.rows(folder.id)].map(([key]) => String(key));
+		},
+
+		/** Sorted by key. */
+		placements(folder: KnownFolder): Map<string, KnownPlacement> {
 			const known = new Map<string, KnownPlacement>();
-			const rows = placementsOf.rows(folder.id);
-			for (const columns of rows) {
-				const word = placedWord(account, folder.folder, columns);
-				known.set(word.key, { word, sealed: columns.at(-1) === 1 });
+			for (const columns of placementsOf.rows(folder.id)) {
+				const placement = listedPlacement(columns);
+				known.set(placement.key, placement);
 			}
 			return known;
+		},
+
+		/** The newest word about a placement; throws where there is none. */
+		placed(account: AccountName, folder: KnownFolder, key: string): PlacedWord {
+			const columns = findPlaced.row(folder.id, key);
+			if (columns === undefined) throw new Error(`no placement "${key}" in folder ${folder.id}`);
+			return placedWord(account, folder.folder, columns);
 		},
 
 		waiting(now: number): WaitingTotal[] {

@@ -24,6 +24,9 @@ export interface FolderLook {
 	readonly signature: string;
 }
 
+/** Signatures that were kept of an account's folders. */
+export type KnownSignatures = ReadonlyMap<FolderName, { readonly signature: string | null }>;
+
 export interface AccountLook {
 	readonly layout: AccountWord['layout'];
 	/** Sorted by folder name. */
@@ -78,7 +81,8 @@ export interface MailSource {
 	readonly spec: string;
 	/** Throws MailsealError `source-gone` where the source itself is missing or empty. */
 	accounts(signal: AbortSignal): Promise<AccountList>;
-	look(account: SourceAccount): Promise<AccountLook>;
+	/** `known`: what listings gave as signatures of this account's folders; what they say spares a part of the look. */
+	look(account: SourceAccount, known?: KnownSignatures): Promise<AccountLook>;
 	/** Control files of the account as a whole. */
 	controls(account: SourceAccount): Promise<AccountControls>;
 	/** Throws MailsealError `permission` or `io` where the folder cannot be listed; `not-found` where it is gone. */

@@ -6,6 +6,7 @@ export type {
 	FolderFacts,
 	FolderListing,
 	FolderLook,
+	KnownSignatures,
 	LargeMessage,
 	ListedPlacement,
 	MailSource,

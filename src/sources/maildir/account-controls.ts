@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ControlSet, listTree } from './control-set.ts';
 import { type DiskPath, diskDirectory, under } from './disk-name.ts';
-import { listEntries } from './entries.ts';
+import { type Entry, listEntries } from './entries.ts';
 import { isRacy, mark } from './signature.ts';
 import { lookIfAllowed } from './small-file.ts';
 
@@ -23,28 +23,43 @@ export function readAccountControls(root: string): ControlSet {
 	}
 	const top = diskDirectory(root);
 	for (const name of FILES) set.add(name, under(top, name));
-	const uidValidity = uidValidityFiles(top);
-	for (const name of uidValidity ?? []) set.add(name, under(top, name));
-	if (uidValidity === null) set.leaveOutDirectory({ path: '', place: top }, 'the directory cannot be read, permission denied');
+	const entries = listEntries(top);
+	for (const name of uidValidityFiles(entries ?? [])) set.add(name, under(top, name));
+	if (entries === null) set.leaveOutDirectory({ path: '', place: top }, 'the directory cannot be read, permission denied');
 	return set;
 }
 
+export interface ControlLook {
+	/** Milliseconds since 1970. */
+	readonly now: number;
+	/** What lies in the root, listed just now; null where permission is denied. What is absent there is not looked for. */
+	readonly entries: readonly Entry[] | null;
+}
+
 /** Equal only if none of these files changed; never equal where one changed too recently for the clock to tell. */
-export function controlSignature(root: string, now: number): string {
+export function controlSignature(root: string, { now, entries }: ControlLook): string {
 	const stats: (BigIntStats | undefined)[] = [];
 	const names: string[] = [];
+	const top = diskDirectory(root);
+	const there = entries === null ? null : new Set(entries.map(({ name }) => name.toString('latin1')));
 	function see(path: string, place: DiskPath): void {
 		const stat = lookIfAllowed(place);
 		names.push(`${path}=${mark(stat)}`);
 		stats.push(stat);
 	}
+	function seeIn(directory: DiskPath, name: string): BigIntStats | undefined {
+		const isAbsent = directory === top && there?.has(name) === false;
+		const stat = isAbsent ? undefined : lookIfAllowed(under(directory, name));
+		names.push(`${name}=${mark(stat)}`);
+		stats.push(stat);
+		return stat;
+	}
 	for (const place of scriptPlaces(root)) {
-		see(SCRIPT, under(place, SCRIPT));
-		see('sieve', under(place, 'sieve'));
+		seeIn(place, SCRIPT);
+		if (seeIn(place, 'sieve') === undefined) continue;
 		for (const file of listTree('sieve', under(place, 'sieve'), isScript).files) see(file.path, file.place);
 	}
-	const top = diskDirectory(root);
-	for (const name of [...FILES, ...(uidValidityFiles(top) ?? [])]) see(name, under(top, name));
+	for (const name of [...FILES, ...uidValidityFiles(entries ?? [])]) seeIn(top, name);
 	const recent = isRacy(stats, now) ? `,racy@${now}` : '';
 	return names.join(',') + recent;
 }
@@ -59,11 +74,6 @@ function scriptPlaces(root: string): readonly DiskPath[] {
 	return MAILDIR_NAMES.includes(basename(root)) ? [diskDirectory(dirname(root)), top] : [top];
 }
 
-/** Null where permission is denied. */
-function uidValidityFiles(top: DiskPath): readonly string[] | null {
-	return (
-		listEntries(top)
-			?.map((entry) => entry.name.toString('latin1'))
-			.filter((name) => UID_VALIDITY.test(name)) ?? null
-	);
+function uidValidityFiles(entries: readonly Entry[]): readonly string[] {
+	return entries.map((entry) => entry.name.toString('latin1')).filter((name) => UID_VALIDITY.test(name));
 }

@@ -4,7 +4,7 @@ import { baseOf } from './file-name.ts';
 import { type FolderTables, readFolderTables } from './folder-tables.ts';
 import { type FolderPlace, placer } from './list-folder.ts';
 import { addSightings, keysOf, listMiddle, type Sightings, stillThere } from './names.ts';
-import { statFolder } from './signature.ts';
+import { statMessages } from './signature.ts';
 import { look } from './small-file.ts';
 
 /** Looks that must agree that a message is gone, unless nothing moved during one of them. */
@@ -41,11 +41,11 @@ export class MessageFinder {
 		const known = this.#choose(place, recent, key);
 		if (known !== null && isThere(known)) return known;
 		for (let attempt = 0; attempt < TRIES; attempt++) {
-			const before = statFolder(directory, this.#now());
+			const before = statMessages(directory, this.#now());
 			recent.seen = listNow(directory);
 			const found = this.#choose(place, recent, key);
 			if (found !== null && isThere(found)) return found;
-			const after = statFolder(directory, this.#now());
+			const after = statMessages(directory, this.#now());
 			// Both gone, or neither moved and not of late: what was not there is not there.
 			if (found !== null || before?.messages !== after?.messages) continue;
 			if (before === undefined || !before.racyMessages) return null;

@@ -25,11 +25,12 @@ export interface FolderTables {
 	readonly keywordsComplete: boolean;
 }
 
-export function readFolderTables(directory: DiskPath): FolderTables {
+/** `absent`: names that are not looked for. */
+export function readFolderTables(directory: DiskPath, absent: ReadonlySet<string> = new Set()): FolderTables {
 	const aboutUids: Finding[] = [];
 	const aboutKeywords: Finding[] = [];
-	const uidlist = readUidlist(directory, aboutUids);
-	const keywords = readKeywordTable(directory, aboutKeywords);
+	const uidlist = ['dovecot-uidlist', 'courierimapuiddb'].every((name) => absent.has(name)) ? null : readUidlist(directory, aboutUids);
+	const keywords = absent.has('dovecot-keywords') ? [] : readKeywordTable(directory, aboutKeywords);
 	const index = isFull(keywords) ? readIndexKeywords(directory, keywords, aboutKeywords) : null;
 	return {
 		uidlist,

@@ -5,7 +5,7 @@ import { lettersOf, type NamedState, sortByCodePoint, stateOf } from './file-nam
 import { readFolderControls } from './folder-controls.ts';
 import { type FolderTables, readFolderTables } from './folder-tables.ts';
 import { addSightings, keysOf, listMiddle, type SeenName, type Sightings, stillThere } from './names.ts';
-import { type FolderStat, statFolder } from './signature.ts';
+import { type FolderStat, statFolder, statMessages } from './signature.ts';
 
 /** One listing of a folder under renames misses files in up to three of four tries; the union of three missed none. */
 const PASSES = 3;
@@ -27,14 +27,15 @@ export interface FolderPlace {
 export function listFolder(place: FolderPlace, now: () => number): FolderListing {
 	const directory = diskDirectory(place.directory);
 	const began = now();
-	const before = statFolder(directory, began);
+	const before = statFolder(directory, { now: began });
 	if (before === undefined || (before.cur === undefined && before.fresh === undefined)) throw gone(directory);
 	const { seen, stable } = lookUntilStable(directory, now);
-	const tables = readFolderTables(directory);
-	const controls = readFolderControls(directory, tables.index !== null);
+	// Should one of them come meanwhile, the next pack lists again.
+	const tables = readFolderTables(directory, before.absent);
+	const controls = readFolderControls(directory, { withIndex: tables.index !== null, absent: before.absent });
 	const findings: Finding[] = [...tables.findings, ...controls.findings];
 	const placements = placeAll(place, seen, tables, findings);
-	const after = statFolder(directory, began);
+	const after = statFolder(directory, { now: began, known: before.racy ? null : before.signature });
 	if (after === undefined) throw gone(directory);
 	const complete = checkMiddles(directory, after, findings);
 	const tablesComplete = tables.uidsComplete && tables.keywordsComplete;
@@ -62,9 +63,9 @@ export function lookUntilStable(directory: DiskPath, now: () => number): { reado
 	let messages = '';
 	for (let pass = 1; ; pass++) {
 		const known = seen.size;
-		const before = statFolder(directory, now());
+		const before = statMessages(directory, now());
 		const names = { new: listMiddle(directory, 'new'), cur: listMiddle(directory, 'cur') };
-		const after = statFolder(directory, now());
+		const after = statMessages(directory, now());
 		const isQuiet = before !== undefined && before.messages === after?.messages;
 		const isSettled = isQuiet && !before.racyMessages;
 		if (isSettled) seen.clear();

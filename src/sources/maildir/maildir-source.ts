@@ -5,6 +5,7 @@ import type {
 	AccountLook,
 	FolderListing,
 	FolderLook,
+	KnownSignatures,
 	LargeMessage,
 	ListedPlacement,
 	MailSource,
@@ -12,13 +13,11 @@ import type {
 } from '../contract.ts';
 import { parseSourceSpec } from '../spec.ts';
 import { controlSignature, readAccountControls } from './account-controls.ts';
-import { diskDirectory } from './disk-name.ts';
 import { findAccounts } from './find-accounts.ts';
 import { MessageFinder } from './find-message.ts';
 import { findFolders } from './folders.ts';
 import { measureMessage, openLargeMessage } from './large-message.ts';
 import { type FolderPlace, listFolder } from './list-folder.ts';
-import { statFolder } from './signature.ts';
 
 export interface MaildirSourceOptions {
 	/** Name of the account, where the source is one Maildir. */
@@ -52,21 +51,9 @@ class MaildirSource implements MailSource {
 		return findAccounts({ path: this.#path, account: this.#account, signal });
 	}
 
-	async look(account: SourceAccount): Promise<AccountLook> {
-		const found = findFolders(account.root);
-		const folders: FolderLook[] = [];
-		for (const { folder, dir } of found.folders) {
-			const stat = statFolder(diskDirectory(directoryOf(account, dir)), this.#now());
-			// A folder that went away between the two looks is gone.
-			if (stat !== undefined) folders.push({ folder, dir, signature: stat.signature });
-		}
-		return {
-			layout: found.layout,
-			folders,
-			controlSignature: controlSignature(account.root, this.#now()),
-			findings: found.findings,
-			complete: found.complete,
-		};
+	async look(account: SourceAccount, known: KnownSignatures = new Map()): Promise<AccountLook> {
+		const { entries, ...found } = findFolders(account.root, { now: this.#now, known });
+		return { ...found, controlSignature: controlSignature(account.root, { now: this.#now(), entries }) };
 	}
 
 	async controls(account: SourceAccount): Promise<AccountControls> {

@@ -11,7 +11,7 @@ import {
 	type Stats,
 	statSync,
 } from 'node:fs';
-import { type Finding, systemCode } from '../../domain/index.ts';
+import { type Finding, MailsealError, systemCode } from '../../domain/index.ts';
 import { asMailsealError } from '../../platform/index.ts';
 import { type DiskPath, shownPath } from './disk-name.ts';
 import { placeOf } from './true-place.ts';
@@ -25,10 +25,12 @@ export type SmallFile =
 
 const CHANGED = 'it changed while it was read';
 
+const LOOK = { bigint: true, throwIfNoEntry: false } as const;
+
 /** lstat, undefined where there is nothing; other failures are MailsealErrors. */
 export function look(path: DiskPath): BigIntStats | undefined {
 	try {
-		return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+		return lstatSync(path, LOOK);
 	} catch (error) {
 		if (systemCode(error) === 'ENOTDIR') return undefined;
 		throw asMailsealError(error, 'look at', shownPath(path));
@@ -37,7 +39,12 @@ export function look(path: DiskPath): BigIntStats | undefined {
 
 /** The same, undefined too where permission is denied. */
 export function lookIfAllowed(path: DiskPath): BigIntStats | undefined {
-	return kindOf(path) === 'denied' ? undefined : look(path);
+	try {
+		return look(path);
+	} catch (error) {
+		if (error instanceof MailsealError && error.code === 'permission') return undefined;
+		throw error;
+	}
 }
 
 /** Reads a file of `limit` bytes at most without following a symbolic link or waiting for a FIFO. */

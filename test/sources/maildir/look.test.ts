@@ -131,6 +131,41 @@ describe('signatures', () => {
 		}
 	});
 
+	test('of a look that knows the last ones see whatever came, went or changed in place beside the messages', async () => {
+		const opened = await open({ '': { files: { 'dovecot-keywords': '0 a\n' } }, '.A': {} });
+		const full = Array.from({ length: 26 }, (_, index) => `${index} k${index}\n`).join('');
+		const place = (name: string) => join(opened.root, name);
+		const changes: Record<string, () => void> = {
+			'a file that came': () => writeFileSync(place('dovecot-acl'), 'x'),
+			'a directory that came': () => mkdirSync(place('courierimapkeywords')),
+			'a file changed in place': () => appendFileSync(place('dovecot-acl'), 'y'),
+			'a file that went': () => unlinkSync(place('dovecot-acl')),
+			'a table that is full now': () => writeFileSync(place('dovecot-keywords'), full),
+			'an index that came': () => writeFileSync(place('dovecot.index'), 'x'),
+		};
+		for (const [name, change] of Object.entries(changes)) {
+			const known = new Map((await opened.source.look(opened.account)).folders.map((look) => [look.folder, look]));
+			expect(await opened.source.look(opened.account, known), name).toEqual(await opened.source.look(opened.account));
+			change();
+			const after = await opened.source.look(opened.account, known);
+			expect(after, name).toEqual(await opened.source.look(opened.account));
+			expect(after.folders.filter(({ folder, signature }) => known.get(folder)?.signature !== signature)).toMatchObject([
+				{ folder: 'INBOX' },
+			]);
+			// The next change moves the mtime of the directory again, though both come within a tick of the clock.
+			utimesSync(opened.root, LONG_AGO, new Date(LONG_AGO.getTime() - name.length * 1000));
+		}
+	});
+
+	test('of a look that knows the last ones are right where two folders changed their names', async () => {
+		const opened = await open({ '': {}, '.A': { files: { 'dovecot-acl': 'x' } }, '.B': {} });
+		const known = new Map((await opened.source.look(opened.account)).folders.map((look) => [look.folder, look]));
+		for (const [from, to] of ['A C', 'B A', 'C B'].map((names) => names.split(' '))) {
+			renameSync(join(opened.root, `.${from}`), join(opened.root, `.${to}`));
+		}
+		expect(await opened.source.look(opened.account, known)).toEqual(await opened.source.look(opened.account));
+	});
+
 	test('are not given for two seconds after a change, nor for a change in the future', async () => {
 		let now = LONG_AGO.getTime() + 1999;
 		const opened = await open({ '': {} }, () => now);
