@@ -9,6 +9,7 @@ import {
 	type Word,
 } from '../domain/index.ts';
 import type { ControlFile, FolderListing, FolderLook, ListedPlacement, MailSource } from '../sources/index.ts';
+import { packPlacements } from './added-placements.ts';
 import type { NewPlacement, ScannedFolder } from './scan.ts';
 
 /** What a listed folder says that the catalog does not. */
@@ -57,7 +58,7 @@ export function compareFolder(options: {
 		if (word !== null) words.push(changedWord(word, listed, now));
 	}
 	if (listing.complete) for (const key of known.keys()) words.push({ type: 'removed', account, folder, key });
-	return { words, folder: { account, folder, look, facts, added, signature: listing.signature } };
+	return { words, folder: { account, folder, look, facts, added: packPlacements(added), signature: listing.signature } };
 }
 
 /** Keys that stood beside another file of the same base name: such a file has its whole name as key, or the base with colons behind it. */

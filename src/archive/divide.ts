@@ -3,13 +3,14 @@ import { dueAt } from '../classifier/index.ts';
 import type { PlacedWord, Policy, Tenant, Word } from '../domain/index.ts';
 import type { Incoming } from './arrive.ts';
 import type { BundleSettings } from './requests.ts';
-import type { Scan } from './scan.ts';
+import type { NewPlacement, Scan, ScannedAccount, ScannedFolder } from './scan.ts';
 
 /** Quiet mail of one tenant: placements that wait in volatile bundles, and new ones still in their store. */
 export interface QuietMail {
 	readonly tenant: Tenant;
 	readonly waiting: readonly PlacedWord[];
-	readonly incoming: readonly Incoming[];
+	/** In the order of byPlace. Made anew by each iteration, since all of it may not fit into memory. */
+	readonly incoming: Iterable<Incoming>;
 	/** True where some of it has waited long enough: then all of it is sealed, however little it is. */
 	readonly lingered: boolean;
 }
@@ -23,6 +24,11 @@ export interface Division {
 	readonly bytes: number;
 }
 
+interface FolderPlace {
+	readonly account: ScannedAccount;
+	readonly folder: ScannedFolder;
+}
+
 /** Divides new and waiting mail into what is sealed tonight and what stays volatile. */
 export function divide(
 	seen: Scan,
@@ -34,22 +40,36 @@ export function divide(
 	}: { readonly catalog: Catalog; readonly policy: Policy; readonly bundles: BundleSettings; readonly now: number },
 ): Division {
 	const volatile: Incoming[] = [];
-	const due = new Map<Tenant, { incoming: Incoming[]; bytes: number; oldestDue: number }>();
+	const due = new Map<Tenant, { places: FolderPlace[]; bytes: number; oldestDue: number }>();
 	let bytes = 0;
+	/** When new mail is due; null for what is not sealed tonight. */
+	function dueTonight({ folder }: ScannedFolder, { listed, date, known }: NewPlacement): number | null {
+		const when = dueAt({ folder, flags: listed.flags, date }, policy);
+		return when === null || when > now || known !== null ? null : when;
+	}
+
+	function* quietOf(places: readonly FolderPlace[]): Generator<Incoming> {
+		for (const { account, folder } of places) {
+			const incoming: Incoming[] = [];
+			for (const placement of folder.added) if (dueTonight(folder, placement) !== null) incoming.push({ account, folder, placement });
+			yield* incoming.sort(byPlace);
+		}
+	}
+
 	for (const account of seen.accounts) {
 		for (const folder of account.folders) {
+			const place = { account, folder };
 			for (const placement of folder.added) {
-				const incoming = { account, folder, placement };
 				bytes += placement.size;
-				const when = dueAt({ folder: folder.folder, flags: placement.listed.flags, date: placement.date }, policy);
-				if (when === null || when > now || placement.known !== null) {
-					volatile.push(incoming);
+				const when = dueTonight(folder, placement);
+				if (when === null) {
+					volatile.push({ account, folder, placement });
 					continue;
 				}
 				// Old mail that comes into a known account one by one waits like any other, or it would get bundles of its own.
 				const since = account.isNew ? when : now;
-				const group = due.get(account.tenant) ?? { incoming: [], bytes: 0, oldestDue: since };
-				group.incoming.push(incoming);
+				const group = due.get(account.tenant) ?? { places: [], bytes: 0, oldestDue: since };
+				if (group.places.at(-1)?.folder !== folder) group.places.push(place);
 				group.bytes += placement.size;
 				group.oldestDue = Math.min(group.oldestDue, since);
 				due.set(account.tenant, group);
@@ -57,7 +77,7 @@ export function divide(
 		}
 	}
 	for (const { tenant, bytes: waiting, oldestDue } of catalog.pack.waiting(now)) {
-		const group = due.get(tenant) ?? { incoming: [], bytes: 0, oldestDue };
+		const group = due.get(tenant) ?? { places: [], bytes: 0, oldestDue };
 		due.set(tenant, { ...group, bytes: group.bytes + waiting, oldestDue: Math.min(group.oldestDue, oldestDue) });
 	}
 	const changed = changedPlacements(seen);
@@ -67,8 +87,8 @@ export function divide(
 		if (lingered || group.bytes >= bundles.target) {
 			// What changed tonight is news for the volatile bundle, and quiet no more.
 			const waiting = catalog.pack.due(tenant, now).filter((word) => !changed.has(nameOf(word)));
-			quiet.push({ tenant, waiting, incoming: group.incoming, lingered });
-		} else for (const one of group.incoming) volatile.push(one);
+			quiet.push({ tenant, waiting, incoming: { [Symbol.iterator]: () => quietOf(group.places) }, lingered });
+		} else for (const one of quietOf(group.places)) volatile.push(one);
 	}
 	return { quiet, volatile, bytes };
 }

@@ -19,13 +19,20 @@ export function rehearse(options: {
 }): PackResult {
 	const { catalog, request, scan: seen, tally, confirmed, started } = options;
 	const { quiet, volatile } = divide(seen, { ...request, catalog });
-	const incoming = quiet.flatMap((tenant) => tenant.incoming);
-	const size = (list: readonly Incoming[]): number => list.reduce((total, one) => total + one.placement.size, 0);
+	let added = 0;
+	function size(list: Iterable<Incoming>): number {
+		let bytes = 0;
+		for (const { placement } of list) {
+			bytes += placement.size;
+			if (placement.known === null) added++;
+		}
+		return bytes;
+	}
 	const apart = new Map<AttachmentId, number>();
 	const messages = quiet.map((tenant) => size(tenant.incoming) + waitingBytes(tenant, { catalog, apart }));
 	const attachments = [...apart.values()].reduce((total, bytes) => total + bytes, 0);
 	const sealed = [...messages, attachments].filter((bytes) => bytes > 0);
-	const added = [...incoming, ...volatile].filter((one) => one.placement.known === null).length;
+	const newVolatile = size(volatile);
 	const bundles = catalog.bundles().filter((ref) => ref.kind === 'volatile');
 	const { attachments: total, sharedBytes } = catalog.attachmentTotals();
 	return {
@@ -39,7 +46,7 @@ export function rehearse(options: {
 			newBytes: sealed.reduce((total, bytes) => total + bytes, 0),
 			rewrittenBytes: 0,
 		},
-		volatile: { bundles: bundles.length, bytes: bundles.reduce((total, ref) => total + ref.size, 0), newBytes: size(volatile) },
+		volatile: { bundles: bundles.length, bytes: bundles.reduce((total, ref) => total + ref.size, 0), newBytes: newVolatile },
 		attachments: { total, new: 0, sharedBytes },
 		scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: 0, bytesRead: 0 },
 		seconds: (performance.now() - started) / 1000,

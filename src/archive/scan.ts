@@ -28,7 +28,7 @@ export interface ScannedFolder {
 	readonly folder: FolderName;
 	readonly look: FolderLook;
 	readonly facts: FolderListing['facts'];
-	readonly added: readonly NewPlacement[];
+	readonly added: Iterable<NewPlacement>;
 	/** Null where the next pack must list the folder again. */
 	signature: string | null;
 }

@@ -30,8 +30,6 @@ export interface SealRequest {
 	readonly judge: (arrived: Arrived) => PlacedWord;
 }
 
-type Next = { readonly word: PlacedWord; readonly incoming: null } | { readonly word: null; readonly incoming: Incoming };
-
 interface Place {
 	readonly account: string;
 	readonly folder: string;
@@ -44,9 +42,7 @@ export function placeOfWord({ account, folder, date, key }: PlacedWord): Place {
 	return { account, folder, date: Date.parse(date), key };
 }
 
-function placeOf(next: Next): Place {
-	if (next.word !== null) return placeOfWord(next.word);
-	const { folder, placement } = next.incoming;
+function placeOf({ folder, placement }: Incoming): Place {
 	return { account: folder.account, folder: folder.folder, date: placement.date, key: placement.listed.key };
 }
 
@@ -68,11 +64,7 @@ interface Placed {
 /** Seals one tenant's quiet mail. What does not fill a bundle and has not lingered stays volatile. */
 export async function sealTenant(quiet: QuietMail, request: SealRequest): Promise<void> {
 	const { catalog, bundles, now, policy } = request;
-	const order: { place: Place; next: Next }[] = [
-		...quiet.waiting.map((word): Next => ({ word, incoming: null })),
-		...quiet.incoming.map((incoming): Next => ({ word: null, incoming })),
-	].map((next) => ({ place: placeOf(next), next }));
-	order.sort((a, b) => byPlace(a.place, b.place));
+	const waiting = quiet.waiting.map((word) => ({ word, place: placeOfWord(word) })).sort((a, b) => byPlace(a.place, b.place));
 
 	const builder = openBuilder();
 	const pending = openPending();
@@ -147,24 +139,18 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 		return catalog.pack.copies(message).flatMap((copy) => (copy.sealed && copy.attachments.every(isStored) ? copy.attachments : []));
 	}
 
-	const arrivals = ingestAll(
-		order.flatMap(({ next }) => (next.incoming === null ? [] : [next.incoming])),
-		request.ingest,
-	)[Symbol.asyncIterator]();
-	for (const { next } of order) {
-		if (next.word !== null) {
-			const there = partsOfSealed(next.word);
-			const carried = there === null ? await carryWaiting(next.word.message, { ...request, signal: request.ingest.signal }) : null;
-			const parts = there ?? carried?.line.attachments ?? null;
-			// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.
-			if (parts !== null && (await addAttachments(next.word, parts, null))) await add(next.word, carried, null);
-			continue;
-		}
-		const { value: arrived, done } = await arrivals.next();
-		if (done === true) break;
+	async function takeWaiting(word: PlacedWord): Promise<void> {
+		const there = partsOfSealed(word);
+		const carried = there === null ? await carryWaiting(word.message, { ...request, signal: request.ingest.signal }) : null;
+		const parts = there ?? carried?.line.attachments ?? null;
+		// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.
+		if (parts !== null && (await addAttachments(word, parts, null))) await add(word, carried, null);
+	}
+
+	async function takeArrived(arrived: Arrived | Absent): Promise<void> {
 		if ('absent' in arrived) {
 			request.onAbsent(arrived);
-			continue;
+			return;
 		}
 		const word = request.judge(arrived);
 		const due = dueOf(word, policy);
@@ -174,6 +160,21 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 			await add(word, there === null ? arrived : null, arrived);
 		} else await giveBack(arrived);
 	}
+
+	let taken = 0;
+	async function takeWaitingUntil(place: Place | null): Promise<void> {
+		for (; taken < waiting.length; taken++) {
+			const next = waiting[taken];
+			if (next === undefined || (place !== null && byPlace(next.place, place) > 0)) return;
+			await takeWaiting(next.word);
+		}
+	}
+
+	for await (const arrived of ingestAll(quiet.incoming, request.ingest)) {
+		await takeWaitingUntil(placeOf(arrived.incoming));
+		await takeArrived(arrived);
+	}
+	await takeWaitingUntil(null);
 
 	if (isSure || builder.size + pending.size >= bundles.target / 2) return flush();
 	builder.take();

@@ -59,7 +59,7 @@ function divided(seen: Scan, catalog: Catalog, now: number) {
 		sealed: quiet.map(({ tenant, waiting, incoming }) => [
 			tenant,
 			...waiting.map(({ key }) => key),
-			...incoming.map(({ placement }) => placement.listed.key),
+			...[...incoming].map(({ placement }) => placement.listed.key),
 		]),
 		volatile: volatile.map(({ placement }) => placement.listed.key),
 		bytes,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Incoming } from '../../src/archive/arrive.ts';
 import type { BundleContents } from '../../src/archive/bundle-builder.ts';
 import type { BundleWriter } from '../../src/archive/bundle-writer.ts';
-import type { QuietMail } from '../../src/archive/divide.ts';
+import { byPlace, type QuietMail } from '../../src/archive/divide.ts';
 import { DEFAULT_BUNDLES, type Workers } from '../../src/archive/index.ts';
 import type { ScannedAccount, ScannedFolder } from '../../src/archive/scan.ts';
 import { sealTenant } from '../../src/archive/seal.ts';
@@ -82,7 +82,7 @@ async function sealMail(
 	const quiet: QuietMail = {
 		tenant: tenantOf(placeOf(first?.place ?? 'x@y/INBOX/1').account),
 		waiting: [],
-		incoming: mail.map((one) => incomingOf(one, source)),
+		incoming: mail.map((one) => incomingOf(one, source)).sort(byPlace),
 		lingered: settings.lingered ?? false,
 	};
 	const shape = { ...DEFAULT_BUNDLES, target: settings.target, max: settings.max };

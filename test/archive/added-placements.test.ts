@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packPlacements } from '../../src/archive/added-placements.ts';
+import type { NewPlacement } from '../../src/archive/scan.ts';
+import { FLAGS } from '../../src/domain/index.ts';
+import { RUNS, SEED } from '../bundle/sample-content.ts';
+import { placedAt } from '../support/words.ts';
+
+const text = fc.string({ unit: 'binary', maxLength: 20 });
+const key = fc.oneof(fc.constant('1700000000.M1P2.host'), text);
+
+const placements: fc.Arbitrary<NewPlacement> = fc
+	.record({
+		key,
+		directory: fc.constantFrom('/mail/ann/cur/', '/mail/ann/new/', '', '/'),
+		name: fc.option(text, { nil: undefined }),
+		flags: fc.subarray([...FLAGS]),
+		keywords: fc.array(text, { maxLength: 2 }),
+		more: fc.record(
+			{
+				info: text,
+				uid: fc.nat(),
+				uidlist: text,
+				dir: fc.constantFrom('cur' as const, 'new' as const),
+				ambiguous: fc.constant(true),
+			},
+			{ requiredKeys: [] },
+		),
+		date: fc.integer(),
+		size: fc.nat(Number.MAX_SAFE_INTEGER),
+		isKnown: fc.boolean(),
+	})
+	.map(({ key, directory, name, flags, keywords, more, date, size, isKnown }) => ({
+		listed: { key, flags, keywords, path: `${directory}${name ?? `${key}${more.info ?? ''}`}`, ...more },
+		date,
+		size,
+		known: isKnown ? placedAt('ann@example.org/INBOX/1', 'ann@example.org/INBOX/1') : null,
+	}));
+
+describe('packPlacements()', () => {
+	it('gives every placement back as it was, in the same order, each time', () => {
+		fc.assert(
+			fc.property(fc.array(placements, { maxLength: 20 }), (some) => {
+				const packed = packPlacements(some);
+				expect(packed.length).toBe(some.length);
+				expect([...packed]).toEqual(some);
+				expect([...packed]).toEqual(some);
+			}),
+			{ seed: SEED, numRuns: RUNS },
+		);
+	});
+
+	it('gives back more than fit into one page', () => {
+		const listed = (number: number) => ({ key: `${number}`, flags: [], keywords: [], path: `/mail/cur/${number}:2,S`, info: ':2,S' });
+		const many = Array.from({ length: 1300 }, (_, number) => ({ listed: listed(number), date: number, size: 1, known: null }));
+		expect([...packPlacements(many)]).toEqual(many);
+	});
+});
