@@ -47,6 +47,9 @@ export interface ThreadOptions<Task, Result> {
 	readonly here?: { readonly costOf: (task: Task) => number; readonly most: number };
 }
 
+/** What a task makes is gone with it: more room for it would only make the program larger. */
+const YOUNG_MB = 16;
+
 /** Between two tasks signals are heard: whoever interrupts need not wait for all of them. */
 async function runHere<Task, Result>(task: Task, work: (task: Task) => Result | Promise<Result>): Promise<Result> {
 	await turn();
@@ -69,7 +72,7 @@ export function openThreads<Task, Result>(options: ThreadOptions<Task, Result>):
 	let spent = 0;
 
 	function start(): Thread<Result> {
-		const worker = new Worker(script as string | URL);
+		const worker = new Worker(script as string | URL, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
 		const thread: Thread<Result> = { worker, waiting: new Map() };
 		function giveUp(error: unknown): void {
 			threads.delete(thread);
