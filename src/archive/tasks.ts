@@ -6,7 +6,7 @@ import { type CheckDepth, type CheckedBundle, checkBundleFile } from './check-bu
 import { sha256 } from './hash.ts';
 import type { StoredAt } from './locate.ts';
 import { proveMessages } from './prove-messages.ts';
-import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
+import { type RestoreBatch, type RestoreOutcome, restoreMessages } from './restore-task.ts';
 
 /** One message as a thread has read, hashed and compressed it. */
 export interface IngestedMessage {
@@ -56,7 +56,7 @@ export type Task =
 	| IngestTask
 	| { readonly type: 'check'; readonly path: string; readonly id: BundleId; readonly depth: CheckDepth }
 	| { readonly type: 'prove'; readonly dir: string; readonly messages: readonly StoredAt[] }
-	| { readonly type: 'restore'; readonly jobs: readonly RestoreJob[] };
+	| ({ readonly type: 'restore' } & RestoreBatch);
 
 export type TaskResult =
 	| { readonly type: 'ingest'; readonly items: readonly Ingested[] }
@@ -75,7 +75,7 @@ export async function runTask(task: Task, open: OpenMessage): Promise<TaskResult
 		case 'prove':
 			return { type: 'prove', problems: proveMessages(task.dir, task.messages) };
 		case 'restore':
-			return { type: 'restore', outcomes: restoreMessages(task.jobs) };
+			return { type: 'restore', outcomes: restoreMessages(task) };
 	}
 }
 
