@@ -36,6 +36,8 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 	refuseArchive(archive, request.to);
 	const catalog = await catalogAt(archive, request);
 	try {
+		// Thousands of queries in one transaction need no locks of their own.
+		catalog.hold();
 		refuseDamaged(catalog);
 		const chosen = choose(catalog, request.selections);
 		const writer = request.as === 'mbox' ? mboxWriter(request) : maildirWriter(request);

@@ -249,6 +249,24 @@ test('tables of an older kind, under a version of their own, are not usable eith
 	catalog.close();
 });
 
+test('a held catalog shows one state while another connection writes, and takes no changes', () => {
+	const path = join(temporaryFolder(), 'catalog.sqlite');
+	const writer = openCatalog({ kind: 'file', path });
+	writer.begin();
+	apply(writer, 'volatile', messageOf('a'), placedAt(`${INBOX}/1`, 'a'));
+	writer.commit(STATE);
+	const reader = openCatalog({ kind: 'file', path });
+	reader.hold();
+	expect(reader.read.listMessages({})).toHaveLength(1);
+	writer.begin();
+	apply(writer, 'volatile', messageOf('b'), placedAt(`${INBOX}/2`, 'b'));
+	writer.commit(STATE);
+	expect(reader.read.listMessages({})).toHaveLength(1);
+	expect(() => reader.begin()).toThrow();
+	reader.close();
+	writer.close();
+});
+
 test('a new file that was built and closed is opened as any other', () => {
 	const path = join(temporaryFolder(), 'catalog.sqlite');
 	const built = openCatalog({ kind: 'new-file', path });
