@@ -313,14 +313,14 @@ export async function buildCatalog(archive: Archive, request: BuildRequest): Pro
 					request.onFinding(finding);
 					lacks.push(finding);
 					// What it says is not known, but that a snapshot names it is.
-					if (place.kind === 'file') catalog.noteBundle(opened.ref);
+					if (place.kind !== 'memory') catalog.noteBundle(opened.ref);
 				} else throw opened.error;
 				progress.advance(1);
 			}
 			catalog.tidy();
 			catalog.setLacks(lacks);
 			// Only what stays on disk ever asks which bundles are known.
-			if (place.kind === 'file') noteSnapshots(archive, catalog, newest.name);
+			if (place.kind !== 'memory') noteSnapshots(archive, catalog, newest.name);
 			catalog.commit({ name: newest.name, sha256: newest.sha256, time: newest.snapshot.time });
 		}
 		done = true;
@@ -356,7 +356,7 @@ export async function rebuild(
 	removeDatabase(fresh);
 	const built = await buildCatalog(archive, {
 		...request,
-		place: { kind: 'file', path: fresh },
+		place: { kind: 'new-file', path: fresh },
 		newest,
 		onFinding: request.strict ? throwFinding : (finding) => findings.push(finding),
 	});

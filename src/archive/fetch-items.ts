@@ -108,7 +108,7 @@ export function openItemFetcher(archive: Archive, options: { readonly catalog: C
 
 /** Places of a message that are in no bundle here and that a target has; none where one copy can be read here. */
 function lackingPlaces(archive: Archive, at: StoredAt, everyCopy: boolean): Place[] {
-	const lacks = (place: Place): boolean => !existsSync(placePath(archive.dir, place)) && archive.offsite.has(place.bundle);
+	const lacks = (place: Place): boolean => archive.offsite.has(place.bundle) && !existsSync(placePath(archive.dir, place));
 	const choices = at.copies.map((copy) => {
 		const places: Place[] = lacks(copy) ? [copy] : [];
 		if (copy.recipe === null) return places;

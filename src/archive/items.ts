@@ -7,6 +7,9 @@ import { openRange, type RangeFile } from './range.ts';
 /** Where the stored bytes of a message or an attachment lie. */
 export type Place = Pick<Copy, 'bundle' | 'sealed' | 'offset' | 'length' | 'codec'>;
 
+/** Opens the stored bytes of an item, which begin at offset 0; throws `not-found` where they are nowhere. */
+export type OpenItem = (place: Place) => RangeFile;
+
 /** The file that keeps an item which was fetched from a target. */
 export function itemPath(dir: string, { bundle, offset, length }: Pick<Place, 'bundle' | 'offset' | 'length'>): string {
 	return join(dir, CACHE_FOLDER, 'items', bundle.slice(0, 2), `${bundle}-${offset}-${length}`);
@@ -31,6 +34,7 @@ export function openItem(dir: string, place: Place): RangeFile {
 	}
 }
 
-function within(file: RangeFile, { offset, length }: Place): RangeFile {
+/** A part of an open file, closed with it. */
+export function within(file: RangeFile, { offset, length }: Place): RangeFile {
 	return { size: length, read: (from, count) => file.read(offset + from, count), close: () => file.close() };
 }

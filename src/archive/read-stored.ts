@@ -3,7 +3,7 @@ import { decodeItem, type StreamedBytes } from '../bundle/index.ts';
 import type { AttachmentCopy, Copy } from '../catalog/index.ts';
 import { type AttachmentId, MailsealError } from '../domain/index.ts';
 import { sha256Of } from './hash.ts';
-import { openItem, type Place } from './items.ts';
+import { type OpenItem, openItem, type Place } from './items.ts';
 import type { StoredAt } from './locate.ts';
 
 /** Items above this are read in pieces. Bytes. */
@@ -13,7 +13,11 @@ const PIECE = 1024 * 1024;
 
 /** The stored bytes of a copy, as they lie in its bundle. */
 export function readCopy(dir: string, copy: Place): Uint8Array {
-	const item = openItem(dir, copy);
+	return readWhole((place) => openItem(dir, place), copy);
+}
+
+function readWhole(open: OpenItem, copy: Place): Uint8Array {
+	const item = open(copy);
 	try {
 		return item.read(0, copy.length);
 	} finally {
@@ -23,11 +27,11 @@ export function readCopy(dir: string, copy: Place): Uint8Array {
 
 /** The stored bytes of a large copy in pieces, for carrying them into another bundle. */
 export function streamCopy(dir: string, copy: Place, crc32: number): StreamedBytes {
-	return { length: copy.length, crc32, chunks: () => pieces(dir, copy) };
+	return { length: copy.length, crc32, chunks: () => pieces((place) => openItem(dir, place), copy) };
 }
 
-function* pieces(dir: string, copy: Place): Iterable<Uint8Array> {
-	const item = openItem(dir, copy);
+function* pieces(open: OpenItem, copy: Place): Iterable<Uint8Array> {
+	const item = open(copy);
 	try {
 		for (let done = 0; done < copy.length; done += PIECE) yield item.read(done, Math.min(PIECE, copy.length - done));
 	} finally {
@@ -36,17 +40,22 @@ function* pieces(dir: string, copy: Place): Iterable<Uint8Array> {
 }
 
 /** The bytes of an item of `size` bytes, decoded; a large one in pieces. */
-function itemPieces(dir: string, copy: Place, size: number): Iterable<Uint8Array> {
-	if (copy.codec === 'none' && copy.length > LARGE) return pieces(dir, copy);
-	return [decodeItem(readCopy(dir, copy), { codec: copy.codec, size })];
+function itemPieces(open: OpenItem, copy: Place, size: number): Iterable<Uint8Array> {
+	if (copy.codec === 'none' && copy.length > LARGE) return pieces(open, copy);
+	return [decodeItem(readWhole(open, copy), { codec: copy.codec, size })];
 }
 
 /** All bytes of a message, proved against its id before the first is given. Tries the other copies where one is damaged. */
 export function readMessage(dir: string, at: StoredAt): Iterable<Uint8Array> {
+	return readMessageFrom((place) => openItem(dir, place), at);
+}
+
+/** The same, with items opened by `open`. */
+export function readMessageFrom(open: OpenItem, at: StoredAt): Iterable<Uint8Array> {
 	let first: MailsealError | null = null;
 	for (const copy of at.copies) {
 		try {
-			return readProved(dir, at, copy);
+			return readProved(open, at, copy);
 		} catch (error) {
 			first ??= damageIn(error);
 		}
@@ -68,11 +77,11 @@ function damageIn(error: unknown): MailsealError {
 	throw error;
 }
 
-function readProved(dir: string, at: StoredAt, copy: Copy): Iterable<Uint8Array> {
-	if (copy.recipe === null) return readOne(at, copy, () => itemPieces(dir, copy, copy.size));
+function readProved(open: OpenItem, at: StoredAt, copy: Copy): Iterable<Uint8Array> {
+	if (copy.recipe === null) return readOne(at, copy, () => itemPieces(open, copy, copy.size));
 	const { recipe } = copy;
 	const rebuild = (careful: boolean): Iterable<Uint8Array> =>
-		readOne(at, copy, () => rebuildMessage(itemPieces(dir, copy, recipe), attachmentReader(dir, at, careful)));
+		readOne(at, copy, () => rebuildMessage(itemPieces(open, copy, recipe), attachmentsFrom(open, at, careful)));
 	try {
 		return rebuild(false);
 	} catch (error) {
@@ -81,8 +90,8 @@ function readProved(dir: string, at: StoredAt, copy: Copy): Iterable<Uint8Array>
 	}
 }
 
-function readOne(at: StoredAt, copy: Copy, open: () => Iterable<Uint8Array>): Iterable<Uint8Array> {
-	const bytes = copy.size > LARGE ? () => atMost(copy, open()) : [...atMost(copy, open())];
+function readOne(at: StoredAt, copy: Copy, decode: () => Iterable<Uint8Array>): Iterable<Uint8Array> {
+	const bytes = copy.size > LARGE ? () => atMost(copy, decode()) : [...atMost(copy, decode())];
 	const found = sha256Of(typeof bytes === 'function' ? bytes() : bytes);
 	if (found !== at.id) throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
 	return typeof bytes === 'function' ? bytes() : bytes;
@@ -104,12 +113,16 @@ function* atMost({ size, bundle }: Copy, pieces: Iterable<Uint8Array>): Iterable
  * gives way to the next one, or is named.
  */
 export function attachmentReader(dir: string, at: StoredAt, careful: boolean): (id: AttachmentId) => Iterable<Uint8Array> {
+	return attachmentsFrom((place) => openItem(dir, place), at, careful);
+}
+
+function attachmentsFrom(open: OpenItem, at: StoredAt, careful: boolean): (id: AttachmentId) => Iterable<Uint8Array> {
 	return (id) => {
 		let first: MailsealError | null = null;
 		for (const copy of at.attachments.get(id) ?? []) {
 			try {
-				if (careful) proveAttachment(dir, id, copy);
-				return itemPieces(dir, copy, copy.size);
+				if (careful) proveAttachment(open, id, copy);
+				return itemPieces(open, copy, copy.size);
 			} catch (error) {
 				first ??= damageIn(error);
 			}
@@ -118,7 +131,7 @@ export function attachmentReader(dir: string, at: StoredAt, careful: boolean): (
 	};
 }
 
-function proveAttachment(dir: string, id: AttachmentId, copy: AttachmentCopy): void {
-	const found = sha256Of(itemPieces(dir, copy, copy.size));
+function proveAttachment(open: OpenItem, id: AttachmentId, copy: AttachmentCopy): void {
+	const found = sha256Of(itemPieces(open, copy, copy.size));
 	if (found !== id) throw new MailsealError('archive-damaged', `its bytes in bundle ${copy.bundle} have the SHA-256 ${found}`);
 }

@@ -1,12 +1,13 @@
 import { resolve, sep } from 'node:path';
 import type { AccountContents, Catalog } from '../catalog/index.ts';
 import { type AccountName, type Finding, type FolderName, MailsealError, type SnapshotName } from '../domain/index.ts';
-import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter } from '../sources/index.ts';
+import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter, type WriteJob } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogAt } from './catalog-at.ts';
 import { type ItemFetcher, openItemFetcher } from './fetch-items.ts';
 import { locate } from './locate.ts';
 import type { Archive } from './open-archive.ts';
+import { eachParallel } from './parallel.ts';
 import type { RestoreRequest } from './requests.ts';
 import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
 import type { Outcome, RestoreResult } from './results.ts';
@@ -20,8 +21,14 @@ interface Tally {
 	bytes: number;
 }
 
-/** Messages handed to a thread at once. */
-const BATCH = 64;
+/** Messages handed to a thread at once, at most. */
+const MOST_AT_ONCE = 256;
+/** After so many bytes of mail no more is handed to a thread at once. */
+const ENOUGH_BYTES = 4 * 1024 * 1024;
+/** From so many messages on a thread gets those of one folder only: two threads that write into one folder wait for each other. */
+const WORTH_A_THREAD = 64;
+/** Accounts under way at once: while the last messages of one are written, the next is planned. */
+const ACCOUNTS_AT_ONCE = 2;
 
 /** Writes mailboxes as they were in a snapshot; adds, never overwrites. */
 export async function restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>> {
@@ -29,6 +36,8 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 	refuseArchive(archive, request.to);
 	const catalog = await catalogAt(archive, request);
 	try {
+		// Thousands of queries in one transaction need no locks of their own.
+		catalog.hold();
 		refuseDamaged(catalog);
 		const chosen = choose(catalog, request.selections);
 		const writer = request.as === 'mbox' ? mboxWriter(request) : maildirWriter(request);
@@ -37,12 +46,23 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 		const tally: Tally = { accounts: 0, folders: 0, written: 0, present: 0, bytes: 0 };
 		const fetcher = openItemFetcher(archive, { catalog, signal: request.signal });
 		request.progress.step('restore', countChosen(catalog, chosen));
-		for (const [account, folders] of chosen) {
-			throwIfAborted(request.signal);
-			const contents = catalog.read.contents(account);
-			if (contents === null) continue;
-			await restoreAccount(narrow(contents, folders), { archive, request, workers, writer, catalog, fetcher, findings, tally });
-		}
+		const running = new Set<Promise<void>>();
+		const perAccount: Finding[][] = [];
+		await eachParallel([...chosen].entries(), {
+			width: writer.order === 'any' ? ACCOUNTS_AT_ONCE : 1,
+			signal: request.signal,
+			async work([index, [account, folders]], signal) {
+				throwIfAborted(signal);
+				const contents = catalog.read.contents(account);
+				if (contents === null) return;
+				const own: Finding[] = [];
+				perAccount[index] = own;
+				const run = { ...request, signal };
+				const context = { archive, request: run, workers, writer, catalog, fetcher, findings: own, common: findings, tally, running };
+				await restoreAccount(narrow(contents, folders), context);
+			},
+		});
+		findings.push(...perAccount.flat());
 		const snapshot = catalog.state()?.name as SnapshotName;
 		return { findings, result: { snapshot, ...tally, seconds: (performance.now() - started) / 1000, dryRun: request.dryRun } };
 	} finally {
@@ -128,8 +148,13 @@ interface Context {
 	readonly writer: MailboxWriter;
 	readonly catalog: Catalog;
 	readonly fetcher: ItemFetcher;
+	/** Of the account. */
 	readonly findings: Finding[];
+	/** Of the restore as a whole. */
+	readonly common: Finding[];
 	readonly tally: Tally;
+	/** Tasks of all accounts. */
+	readonly running: Set<Promise<void>>;
 }
 
 async function restoreAccount(contents: AccountContents, context: Context): Promise<void> {
@@ -158,48 +183,72 @@ async function restoreAccount(contents: AccountContents, context: Context): Prom
 }
 
 async function carryOut(plan: AccountPlan, context: Context): Promise<void> {
-	const { archive, request, workers, writer, catalog, fetcher } = context;
-	const jobs = plan.jobs.map((write): RestoreJob => ({ dir: archive.dir, at: locate(catalog, write.message), write }));
-	if (writer.order === 'planned') {
-		const one = openMessageWriter();
-		try {
-			for (let start = 0; start < jobs.length; start += BATCH) {
-				const batch = jobs.slice(start, start + BATCH);
-				await withFetched(batch, fetcher, async () => {
-					for (const job of batch) {
-						throwIfAborted(request.signal);
-						const done = restoreMessages([job], one);
-						take(
-							[job],
-							await onceMore([job], { done, fetcher, findings: context.findings, again: async () => restoreMessages([job], one) }),
-							context,
-						);
-					}
-				});
-			}
-		} finally {
-			one.close();
+	if (context.writer.order === 'planned') await carryOutHere(plan, context);
+	else await carryOutInThreads(plan, context);
+}
+
+async function carryOutHere(plan: AccountPlan, context: Context): Promise<void> {
+	const { archive, request, catalog, fetcher } = context;
+	const { dir } = archive;
+	const one = openMessageWriter();
+	const again = async (jobs: readonly RestoreJob[]): Promise<readonly RestoreOutcome[]> => restoreMessages({ dir, jobs }, one);
+	try {
+		for (const batch of batchesOf(plan.jobs, catalog)) {
+			await withFetched(batch, fetcher, async () => {
+				for (const job of batch) {
+					throwIfAborted(request.signal);
+					take([job], await onceMore([job], { done: await again([job]), fetcher, findings: context.common, again }), context);
+				}
+			});
 		}
-		return;
+	} finally {
+		one.close();
 	}
-	const running = new Set<Promise<void>>();
-	for (let start = 0; start < jobs.length; start += BATCH) {
-		throwIfAborted(request.signal);
-		const batch = jobs.slice(start, start + BATCH);
-		const run = async (some: readonly RestoreJob[]): Promise<readonly RestoreOutcome[]> =>
-			(await workers.run({ type: 'restore', jobs: some })).outcomes;
-		const task = withFetched(batch, fetcher, async () => {
-			const done = await run(batch);
-			take(batch, await onceMore(batch, { done, fetcher, findings: context.findings, again: run }), context);
-		});
-		running.add(task);
-		task.then(
-			() => running.delete(task),
-			() => running.delete(task),
-		);
-		if (running.size >= workers.width) await Promise.race(running);
+}
+
+async function carryOutInThreads(plan: AccountPlan, context: Context): Promise<void> {
+	const { archive, request, workers, catalog, fetcher, running } = context;
+	const own: Promise<void>[] = [];
+	const run = async (jobs: readonly RestoreJob[]): Promise<readonly RestoreOutcome[]> =>
+		(await workers.run({ type: 'restore', dir: archive.dir, jobs })).outcomes;
+	try {
+		for (const batch of batchesOf(plan.jobs, catalog)) {
+			throwIfAborted(request.signal);
+			const task = withFetched(batch, fetcher, async () => {
+				const done = await run(batch);
+				take(batch, await onceMore(batch, { done, fetcher, findings: context.common, again: run }), context);
+			});
+			own.push(task);
+			running.add(task);
+			task.then(
+				() => running.delete(task),
+				() => running.delete(task),
+			);
+			while (running.size >= workers.width) await Promise.race(running);
+		}
+	} finally {
+		// Whatever failed, nothing of this account is being written any more when its plan is abandoned.
+		await Promise.allSettled(own);
 	}
-	await Promise.all(running);
+	await Promise.all(own);
+}
+
+/** Jobs with where their messages lie, a few at a time. */
+function* batchesOf(jobs: readonly WriteJob[], catalog: Catalog): Iterable<readonly RestoreJob[]> {
+	let batch: RestoreJob[] = [];
+	let bytes = 0;
+	for (const write of jobs) {
+		const isElsewhere = batch.length >= WORTH_A_THREAD && batch.at(-1)?.write.levels !== write.levels;
+		if (isElsewhere || batch.length >= MOST_AT_ONCE || bytes >= ENOUGH_BYTES) {
+			yield batch;
+			batch = [];
+			bytes = 0;
+		}
+		const at = locate(catalog, write.message);
+		batch.push({ at, write });
+		bytes += at.copies[0]?.size ?? 0;
+	}
+	if (batch.length > 0) yield batch;
 }
 
 /** Does `work` while what the messages need lies here. */

@@ -7,7 +7,7 @@ import { type EncodedAttachments, openEncodedAttachments } from './encoded-attac
 import { sha256 } from './hash.ts';
 import type { StoredAt } from './locate.ts';
 import { proveMessages } from './prove-messages.ts';
-import { type RestoreJob, type RestoreOutcome, restoreMessages } from './restore-task.ts';
+import { type RestoreBatch, type RestoreOutcome, restoreMessages } from './restore-task.ts';
 
 /** One message as a thread has read, hashed and compressed it. */
 export interface IngestedMessage {
@@ -57,7 +57,7 @@ export type Task =
 	| IngestTask
 	| { readonly type: 'check'; readonly path: string; readonly id: BundleId; readonly depth: CheckDepth }
 	| { readonly type: 'prove'; readonly dir: string; readonly messages: readonly StoredAt[] }
-	| { readonly type: 'restore'; readonly jobs: readonly RestoreJob[] };
+	| ({ readonly type: 'restore' } & RestoreBatch);
 
 export type TaskResult =
 	| { readonly type: 'ingest'; readonly items: readonly Ingested[] }
@@ -78,7 +78,7 @@ export function openTaskRunner(open: OpenMessage): (task: Task) => Promise<TaskR
 			case 'prove':
 				return { type: 'prove', problems: proveMessages(task.dir, task.messages) };
 			case 'restore':
-				return { type: 'restore', outcomes: restoreMessages(task.jobs) };
+				return { type: 'restore', outcomes: restoreMessages(task) };
 		}
 	};
 }

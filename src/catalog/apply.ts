@@ -16,7 +16,7 @@ import {
 	type Word,
 } from '../domain/index.ts';
 import { openAttachmentApplier } from './apply-attachments.ts';
-import type { Database, Statement } from './database.ts';
+import type { Database, Statement, Value } from './database.ts';
 import { fileNames, openFileSetter } from './files.ts';
 import { CODECS, factsColumn, flagBits, hashColumn, keywordsColumn, partsColumn } from './rows.ts';
 import { searchable } from './searchable.ts';
@@ -65,6 +65,23 @@ export function openApplier(database: Database, totals: Totals): Applier {
 	const setFiles = openFileSetter(database);
 	const accounts = new Map<string, number>();
 	const folders = new Map<string, number>();
+	// In a rebuild there is nothing to look for before the first removal.
+	let someGone = statements.anyGone.row() !== undefined;
+
+	/** Forgets that something is gone; the anchors of what was, or undefined. */
+	function takeGone(kind: string, account: AccountName, folder: FolderName | '', key: string): Value | undefined {
+		return someGone ? statements.takeGone.row(kind, account, folder, key)?.[0] : undefined;
+	}
+
+	function addGone(
+		kind: string,
+		account: AccountName,
+		folder: FolderName | '',
+		options: { readonly key: string; readonly bid: number; readonly anchors: number },
+	): void {
+		statements.addGone.run(kind, account, folder, options.key, options.bid, options.anchors);
+		someGone = true;
+	}
 
 	function accountId(account: AccountName): number {
 		const known = accounts.get(account);
@@ -141,8 +158,8 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		}
 		const since = word.since === undefined ? null : Date.parse(word.since);
 		const standing = old !== undefined && old[2] !== null && old[3] === message[0] && old[4] === since;
-		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
-		const anchors = Number(old?.[0] ?? gone?.[0] ?? 0) + (sealed && isNew ? 1 : 0);
+		const gone = takeGone('placement', word.account, word.folder, word.key);
+		const anchors = Number(old?.[0] ?? gone ?? 0) + (sealed && isNew ? 1 : 0);
 		totals.messages++;
 		totals.bytes += message[1];
 		statements.place.run(
@@ -169,24 +186,24 @@ export function openApplier(database: Database, totals: Totals): Applier {
 	function applyRemoved(word: Extract<Word, { type: 'removed' }>, bid: number): void {
 		const fid = existingFolder(word.account, word.folder);
 		const old = fid === null ? undefined : statements.findPlacement.row(fid, word.key);
-		const gone = statements.takeGone.row('placement', word.account, word.folder, word.key);
+		const gone = takeGone('placement', word.account, word.folder, word.key);
 		if (fid !== null && old !== undefined) {
 			totals.messages--;
 			totals.bytes -= Number(old[1]);
 			statements.removePlacement.run(fid, word.key);
 		}
-		statements.addGone.run('placement', word.account, word.folder, word.key, bid, Number(old?.[0] ?? gone?.[0] ?? 0));
+		addGone('placement', word.account, word.folder, { key: word.key, bid, anchors: Number(old?.[0] ?? gone ?? 0) });
 	}
 
 	function applyControl(word: ControlWord, bid: number): void {
 		const { type, account, folder, path, ...file } = word;
-		statements.takeGone.row('control', account, folder ?? '', path);
+		takeGone('control', account, folder ?? '', path);
 		statements.setControl.run(accountId(account), folder ?? '', path, factsColumn(file), bid);
 	}
 
 	function applyFolder(word: FolderWord, bid: number): void {
 		const { type, account, folder, ...facts } = word;
-		statements.takeGone.row('folder', account, folder, '');
+		takeGone('folder', account, folder, '');
 		statements.setFolder.run(factsColumn(facts), bid, folderId(account, folder));
 	}
 
@@ -215,20 +232,20 @@ export function openApplier(database: Database, totals: Totals): Applier {
 				applyControl(word, bid);
 				break;
 			case 'account':
-				statements.takeGone.row('account', word.account, '', '');
+				takeGone('account', word.account, '', '');
 				statements.setAccount.run(word.source, word.layout, bid, accountId(word.account));
 				break;
 			case 'folder-removed':
 				applyFolderRemoved(word.account, word.folder);
-				statements.addGone.run('folder', word.account, word.folder, '', bid, 0);
+				addGone('folder', word.account, word.folder, { key: '', bid, anchors: 0 });
 				break;
 			case 'control-removed':
 				statements.removeControl.run(word.account, word.folder ?? '', word.path);
-				statements.addGone.run('control', word.account, word.folder ?? '', word.path, bid, 0);
+				addGone('control', word.account, word.folder ?? '', { key: word.path, bid, anchors: 0 });
 				break;
 			case 'account-removed':
 				applyAccountRemoved(word.account);
-				statements.addGone.run('account', word.account, '', '', bid, 0);
+				addGone('account', word.account, '', { key: '', bid, anchors: 0 });
 		}
 	}
 
@@ -307,6 +324,7 @@ function prepareAll(database: Database) {
 			 sealed, anchors, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		),
 		removePlacement: sql('DELETE FROM placement WHERE fid = ? AND key = ?'),
+		anyGone: sql('SELECT 1 FROM gone LIMIT 1'),
 		takeGone: sql('DELETE FROM gone WHERE kind = ? AND account = ? AND folder = ? AND key = ? RETURNING anchors'),
 		addGone: sql('INSERT OR REPLACE INTO gone(kind, account, folder, key, bid, anchors) VALUES (?, ?, ?, ?, ?, ?)'),
 	};

@@ -59,6 +59,8 @@ export interface Catalog {
 	search(query: SearchQuery, limit: number): ShownPlacement[];
 	placementsOf(id: string): ShownPlacement[];
 
+	/** Reads one state from here until it is closed, whoever writes meanwhile; nothing can be written any more. */
+	hold(): void;
 	begin(): void;
 	apply(bundle: BundleToApply, judging: Judging | null): void;
 	/**
@@ -171,6 +173,10 @@ export function openCatalog(place: Place): Catalog {
 
 		search: (query, limit) => searchPlacements(database, query, limit),
 		placementsOf: (id) => placementsOfMessage(database, id),
+
+		hold() {
+			database.exec('BEGIN');
+		},
 
 		begin() {
 			database.exec('BEGIN IMMEDIATE');

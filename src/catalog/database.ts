@@ -24,6 +24,8 @@ export interface Database {
 
 export type Place =
 	| { readonly kind: 'file'; readonly path: string }
+	/** A file that is being built and that nobody opens before it is whole and closed: where building it fails, it is good for nothing. */
+	| { readonly kind: 'new-file'; readonly path: string }
 	/** An existing file that cannot be written: read whole into memory. */
 	| { readonly kind: 'copy'; readonly path: string }
 	| { readonly kind: 'memory' };
@@ -42,13 +44,17 @@ export function openDatabase(place: Place): Database {
 			// The catalog can always be rebuilt from the bundles: it need not survive a power cut, only be consistent after it.
 			sqlite.pragma('synchronous = NORMAL');
 		}
+		if (place.kind === 'new-file') {
+			// Every page is written once, and flushed by the commit, instead of once more into a journal that nobody would go back by.
+			sqlite.pragma('journal_mode = OFF');
+		}
 		return wrap(sqlite);
 	});
 }
 
 function connect(place: Place): Sqlite.Database {
 	if (place.kind === 'memory') return new Sqlite(':memory:');
-	if (place.kind === 'file') {
+	if (place.kind === 'file' || place.kind === 'new-file') {
 		makePrivateFile(place.path);
 		return new Sqlite(place.path, { timeout: 5000 });
 	}

@@ -6,14 +6,24 @@ import { asMailsealError } from '../platform/index.ts';
 /** A directory of the destination, held open so that nobody can swap it for a symbolic link while files go into it. */
 export interface HeldFolder extends Disposable {
 	readonly descriptor: number;
+	/** What the first file made in it was like before anything of it was changed, which all others are as well; null before it. */
+	born: BirthFacts | null;
 	/** As people know it, for messages. */
 	readonly shown: string;
 	/** A path that leads into this very directory. */
 	path(name: string | Uint8Array): string | Buffer;
 }
 
+/** What a file is given when it is made. */
+export interface BirthFacts {
+	readonly mode: number;
+	readonly owner: Owner;
+}
+
 /** Linux alone lets a path start at an open descriptor; elsewhere each level is looked at by name instead. */
 const DESCRIPTORS = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/proc/self/fd' : null;
+
+const IS_ROOT = process.geteuid?.() === 0;
 
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
@@ -21,6 +31,7 @@ function held(descriptor: number, shown: string): HeldFolder {
 	const start = DESCRIPTORS === null ? shown : `${DESCRIPTORS}/${descriptor}`;
 	return {
 		descriptor,
+		born: null,
 		shown,
 		path(name) {
 			return typeof name === 'string' ? `${start}/${name}` : Buffer.concat([Buffer.from(`${start}/`), name]);
@@ -103,5 +114,5 @@ export function lookAtFolder(root: string, levels: readonly string[]): 'absent' 
 
 /** The owner to give to what is restored: only root can give files away. */
 export function ownerToGive(owner: Owner | null | undefined): Owner | null {
-	return process.geteuid?.() === 0 ? (owner ?? null) : null;
+	return IS_ROOT ? (owner ?? null) : null;
 }

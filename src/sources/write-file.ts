@@ -1,8 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fchmodSync, fchownSync, futimesSync, linkSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import {
+	closeSync,
+	constants,
+	fchmodSync,
+	fchownSync,
+	fstatSync,
+	futimesSync,
+	linkSync,
+	openSync,
+	readSync,
+	unlinkSync,
+	writeSync,
+} from 'node:fs';
 import { type Owner, systemCode } from '../domain/index.ts';
 import { asMailsealError } from '../platform/index.ts';
-import type { HeldFolder } from './write-destination.ts';
+import type { BirthFacts, HeldFolder } from './write-destination.ts';
 
 /** A file to be made whole or not at all. */
 export interface NewFile {
@@ -25,27 +37,36 @@ const run = randomBytes(8).toString('hex');
 
 /** Writes a file under a temporary name and gives it its own name, unless there is one of that name: that one stays. */
 export function createFile(file: NewFile): 'written' | 'present' {
-	const shown = `${file.folder.shown}/${Buffer.from(file.name).toString()}`;
 	const temporary = file.staging.path(`.tmp-${run}-${process.pid}-${++files}`);
 	let descriptor: number;
 	try {
 		descriptor = openSync(temporary, 'wx', 0o600);
 	} catch (error) {
-		throw asMailsealError(error, 'write', shown);
+		throw asMailsealError(error, 'write', shownPath(file));
 	}
 	try {
 		try {
 			for (const chunk of file.chunks) writeAll(descriptor, chunk);
-			dress(descriptor, file);
+			file.staging.born ??= birthFacts(descriptor);
+			dress(descriptor, file, file.staging.born);
 		} finally {
 			closeSync(descriptor);
 		}
 		return nameFile(file, temporary);
 	} catch (error) {
-		throw asMailsealError(error, 'write', shown);
+		throw asMailsealError(error, 'write', shownPath(file));
 	} finally {
 		unlinkSync(temporary);
 	}
+}
+
+function shownPath({ folder, name }: NewFile): string {
+	return `${folder.shown}/${Buffer.from(name).toString()}`;
+}
+
+function birthFacts(descriptor: number): BirthFacts {
+	const { mode, uid, gid } = fstatSync(descriptor);
+	return { mode: mode & 0o7777, owner: [uid, gid] };
 }
 
 export function writeAll(descriptor: number, bytes: Uint8Array): void {
@@ -53,14 +74,19 @@ export function writeAll(descriptor: number, bytes: Uint8Array): void {
 	while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
 }
 
-/** Gives an open file its owner, mode and mtime. Set-user-id and set-group-id are never restored: the words may come from a stranger. */
-function dress(descriptor: number, file: Pick<NewFile, 'date' | 'mode' | 'owner'>): void {
-	if (file.owner !== null) fchownSync(descriptor, ...file.owner);
-	fchmodSync(descriptor, file.mode & 0o777);
-	if (file.date !== null) {
+/**
+ * Gives an open file its owner, mode and mtime, where `born` does not have them. Set-user-id and set-group-id are never restored: the
+ * words may come from a stranger.
+ */
+function dress(descriptor: number, { date, mode, owner }: Pick<NewFile, 'date' | 'mode' | 'owner'>, born: BirthFacts | null): void {
+	const isOwners = owner === null || (born?.owner[0] === owner[0] && born.owner[1] === owner[1]);
+	if (owner !== null && !isOwners) fchownSync(descriptor, ...owner);
+	// A change of owner may have taken rights away.
+	if (!isOwners || born?.mode !== (mode & 0o777)) fchmodSync(descriptor, mode & 0o777);
+	if (date !== null) {
 		// Seconds as a double are a fraction of a microsecond off: half a microsecond away from 1970 keeps the whole milliseconds.
 		// As text, since Node takes a negative number for the present.
-		const seconds = String(file.date % 1000 === 0 ? file.date / 1000 : file.date / 1000 + Math.sign(file.date) * 5e-7);
+		const seconds = String(date % 1000 === 0 ? date / 1000 : date / 1000 + Math.sign(date) * 5e-7);
 		futimesSync(descriptor, seconds, seconds);
 	}
 }
@@ -100,7 +126,7 @@ function copyExclusively(
 		} finally {
 			closeSync(source);
 		}
-		dress(descriptor, file);
+		dress(descriptor, file, null);
 		complete = true;
 	} finally {
 		closeSync(descriptor);

@@ -249,6 +249,39 @@ test('tables of an older kind, under a version of their own, are not usable eith
 	catalog.close();
 });
 
+test('a held catalog shows one state while another connection writes, and takes no changes', () => {
+	const path = join(temporaryFolder(), 'catalog.sqlite');
+	const writer = openCatalog({ kind: 'file', path });
+	writer.begin();
+	apply(writer, 'volatile', messageOf('a'), placedAt(`${INBOX}/1`, 'a'));
+	writer.commit(STATE);
+	const reader = openCatalog({ kind: 'file', path });
+	reader.hold();
+	expect(reader.read.listMessages({})).toHaveLength(1);
+	writer.begin();
+	apply(writer, 'volatile', messageOf('b'), placedAt(`${INBOX}/2`, 'b'));
+	writer.commit(STATE);
+	expect(reader.read.listMessages({})).toHaveLength(1);
+	expect(() => reader.begin()).toThrow();
+	reader.close();
+	writer.close();
+});
+
+test('a new file that was built and closed is opened as any other', () => {
+	const path = join(temporaryFolder(), 'catalog.sqlite');
+	const built = openCatalog({ kind: 'new-file', path });
+	built.begin();
+	for (let n = 0; n < 300; n++) apply(built, 'volatile', messageOf(`m${n}`), placedAt(`${INBOX}/${n}`, `m${n}`));
+	built.commit(STATE);
+	const fingerprint = built.fingerprint();
+	built.close();
+	const catalog = openCatalog({ kind: 'file', path });
+	expect(catalog.state()).toEqual(STATE);
+	expect(catalog.check()).toBeNull();
+	expect(catalog.fingerprint()).toBe(fingerprint);
+	catalog.close();
+});
+
 test('a file that is no database, or a broken one, is archive-damaged with the hint to reindex', () => {
 	const folder = temporaryFolder();
 	const text = join(folder, 'text.sqlite');

@@ -1,0 +1,69 @@
+import type { BundleId } from '../domain/index.ts';
+import { spansOf } from './fetch-items.ts';
+import { type OpenItem, openItem, type Place, placePath, within } from './items.ts';
+import { openRange, type RangeFile } from './range.ts';
+import { isDamage, LARGE } from './read-stored.ts';
+
+/** Opens items of a few messages that lie near each other: every bundle is opened once, and what lies close together is read at once. */
+export interface NearbyItems extends Disposable {
+	readonly open: OpenItem;
+}
+
+interface HeldSpan {
+	readonly bundle: BundleId;
+	readonly start: number;
+	readonly bytes: Uint8Array;
+}
+
+/** `wanted`: small items that will be asked for, each about once and in about this order; anything else is read by itself. */
+export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyItems {
+	const bundles = new Map<BundleId, RangeFile | null>();
+	const spans = new Map<string, { readonly start: number; readonly end: number }>();
+	for (const { places, start, end } of spansOf(wanted.filter(({ length }) => length <= LARGE))) {
+		if (places.length > 1) for (const place of places) spans.set(keyOf(place), { start, end });
+	}
+	let held: HeldSpan | null = null;
+
+	/** Null for a bundle that is not here. */
+	function openBundle(place: Place): RangeFile | null {
+		const known = bundles.get(place.bundle);
+		if (known !== undefined) return known;
+		let opened: RangeFile | null = null;
+		try {
+			opened = openRange(placePath(dir, place));
+		} catch (error) {
+			if (!isDamage(error)) throw error;
+		}
+		bundles.set(place.bundle, opened);
+		return opened;
+	}
+
+	/** The bytes of an item with those around it; null where it is alone, or its neighbours cannot be read. */
+	function readSpan(bundle: RangeFile, place: Place): Uint8Array | null {
+		const span = spans.get(keyOf(place));
+		if (span === undefined) return null;
+		if (held?.bundle !== place.bundle || held.start !== span.start) {
+			if (span.end > bundle.size) return null;
+			held = { bundle: place.bundle, start: span.start, bytes: bundle.read(span.start, span.end - span.start) };
+		}
+		return held.bytes.subarray(place.offset - span.start, place.offset - span.start + place.length);
+	}
+
+	return {
+		open(place) {
+			const bundle = openBundle(place);
+			if (bundle === null) return openItem(dir, place);
+			const bytes = readSpan(bundle, place);
+			if (bytes === null) return { ...within(bundle, place), close() {} };
+			return { size: bytes.length, read: (from, length) => bytes.subarray(from, from + length), close() {} };
+		},
+		[Symbol.dispose]() {
+			for (const bundle of bundles.values()) bundle?.close();
+			bundles.clear();
+		},
+	};
+}
+
+function keyOf({ bundle, offset }: Place): string {
+	return `${bundle}-${offset}`;
+}

@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect, test } from 'vitest';
+import { itemPath, type Place, placePath } from '../../src/archive/items.ts';
+import { openNearbyItems } from '../../src/archive/nearby-items.ts';
+import { parseBundleId } from '../../src/domain/index.ts';
+import { quickFolder } from '../support/target.ts';
+
+const CONTENT = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
+
+function placeOf(number: number, where: { readonly offset: number; readonly length: number }): Place {
+	return { bundle: parseBundleId(number.toString(16).padStart(2, '0').repeat(32)), sealed: true, codec: 'none', ...where };
+}
+
+function writeBundle(dir: string, place: Place, content: Uint8Array = CONTENT): void {
+	mkdirSync(dirname(placePath(dir, place)), { recursive: true });
+	writeFileSync(placePath(dir, place), content);
+}
+
+function partOf({ offset, length }: Place): Buffer {
+	return CONTENT.subarray(offset, offset + length);
+}
+
+test('openNearbyItems() gives the bytes of each item, asked for before or not', () => {
+	const dir = quickFolder();
+	const places = [0, 100, 250, 250].map((offset) => placeOf(1, { offset, length: 100 }));
+	const other = placeOf(2, { offset: 5, length: 7 });
+	for (const place of [placeOf(1, { offset: 0, length: 1 }), other]) writeBundle(dir, place);
+	using items = openNearbyItems(dir, [...places, other]);
+	for (const place of [...places, other, placeOf(1, { offset: 900, length: 100 })]) {
+		const item = items.open(place);
+		expect(item.size).toBe(place.length);
+		expect(Buffer.from(item.read(0, place.length))).toEqual(partOf(place));
+		expect(Buffer.from(item.read(3, 4))).toEqual(partOf(place).subarray(3, 7));
+		item.close();
+	}
+});
+
+test('an item before the place where its bundle was cut off can still be read, one behind it is damage', () => {
+	const dir = quickFolder();
+	const [first, second] = [placeOf(1, { offset: 0, length: 100 }), placeOf(1, { offset: 100, length: 100 })];
+	writeBundle(dir, first, CONTENT.subarray(0, 150));
+	using items = openNearbyItems(dir, [first, second]);
+	expect(Buffer.from(items.open(first).read(0, 100))).toEqual(partOf(first));
+	expect(() => items.open(second).read(0, 100)).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
+});
+
+test('of a bundle that is not here, an item that was fetched is read; any other is not found', () => {
+	const dir = quickFolder();
+	const [kept, lost] = [placeOf(1, { offset: 0, length: 100 }), placeOf(1, { offset: 100, length: 100 })];
+	mkdirSync(dirname(itemPath(dir, kept)), { recursive: true });
+	writeFileSync(itemPath(dir, kept), partOf(kept));
+	using items = openNearbyItems(dir, [kept, lost]);
+	const item = items.open(kept);
+	expect(Buffer.from(item.read(0, 100))).toEqual(partOf(kept));
+	item.close();
+	expect(() => items.open(lost)).toThrow(expect.objectContaining({ code: 'not-found' }));
+});
+
+test('a bundle that vanishes while it is open can still be read', () => {
+	const dir = quickFolder();
+	const [first, second] = [placeOf(1, { offset: 0, length: 100 }), placeOf(1, { offset: 500, length: 100 })];
+	writeBundle(dir, first);
+	using items = openNearbyItems(dir, [first]);
+	expect(Buffer.from(items.open(first).read(0, 100))).toEqual(partOf(first));
+	rmSync(placePath(dir, first));
+	expect(Buffer.from(items.open(second).read(0, 100))).toEqual(partOf(second));
+});
