@@ -35,6 +35,8 @@ await build({
 	entryPoints: ['src/cli/bin.ts'],
 	outfile: 'dist/program.cjs',
 	format: 'cjs',
+	// Compiled code that is taken from a file cannot import: V8 keeps no way back to who runs it. The chunks are CommonJS anyway.
+	supported: { 'dynamic-import': false },
 	minifySyntax: true,
 	banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
 	footer: { js: '})' },
@@ -45,7 +47,7 @@ await build({
 	entryPoints: ['src/index.ts'],
 	outfile: 'dist/index.js',
 	format: 'esm',
-	// yazl and yauzl are CommonJS and call require for Node's own modules.
+	// yauzl is CommonJS and calls require for Node's own modules.
 	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });
 

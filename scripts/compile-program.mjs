@@ -4,15 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);
-const script = new Script(source.toString('latin1'), {
-	filename,
-	importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const script = new Script(source.toString('latin1'), { filename });
 const place = mkdtempSync(join(tmpdir(), 'mailseal-build-'));
 const mail = join(place, 'anna', 'Maildir');
 for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(mail, name), { recursive: true });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../domain/index.ts';
 
@@ -15,7 +15,6 @@ function start(): void {
 	const script = new Script(source.toString('latin1'), {
 		filename,
 		...(cachedData === null ? {} : { cachedData }),
-		importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 	});
 	// The name is that of this file, since worker threads start with it too.
 	(script.runInThisContext() as Program)(exports, require, module, __filename, __dirname);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -11,18 +11,21 @@ const VERSION = (JSON.parse(readFileSync(join(DIST, '..', 'package.json'), 'utf8
 function copied() {
 	const folder = mkdtempSync(join(tmpdir(), 'mailseal-start-'));
 	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-	for (const name of ['mailseal.cjs', 'program.cjs', 'program.code']) cpSync(join(DIST, name), join(folder, name));
+	for (const name of readdirSync(DIST)) if (/\.(cjs|code)$/.test(name)) cpSync(join(DIST, name), join(folder, name));
 	const code = join(folder, 'program.code');
 	return {
 		code,
+		folder,
 		program: join(folder, 'program.cjs'),
 		flip(position: number): void {
 			const bytes = readFileSync(code);
 			bytes[position] = (bytes[position] ?? 0) ^ 1;
 			writeFileSync(code, bytes);
 		},
-		start() {
-			const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'mailseal.cjs'), '--version'], { encoding: 'utf8' });
+		start(...args: string[]) {
+			const call = [join(folder, 'mailseal.cjs'), ...args];
+			const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1' };
+			const { status, stdout, stderr } = spawnSync(process.execPath, call, { encoding: 'utf8', cwd: folder, env });
 			return { status, stdout, stderr };
 		},
 	};
@@ -42,7 +45,7 @@ describe('a start', () => {
 	])('says the same where the compiled code %s', (_case, change) => {
 		const copy = copied();
 		change(copy);
-		expect(copy.start()).toEqual(RIGHT);
+		expect(copy.start('--version')).toEqual(RIGHT);
 	});
 
 	test('goes by the program and not by the code that was compiled of another one of the same length', () => {
@@ -52,6 +55,30 @@ describe('a start', () => {
 		expect(other).toHaveLength(VERSION.length);
 		expect(source).toContain(`"${VERSION}"`);
 		writeFileSync(copy.program, source.replaceAll(`"${VERSION}"`, `"${other}"`), 'latin1');
-		expect(copy.start()).toEqual({ ...RIGHT, stdout: `${other}\n` });
+		expect(copy.start('--version')).toEqual({ ...RIGHT, stdout: `${other}\n` });
+	});
+
+	// The packages for targets lie in files of their own, and are read only by these calls.
+	test.each([
+		['as compiled at the build', true],
+		['as compiled by itself', false],
+	])('reaches for S3, SSH and age %s', (_how, isCompiled) => {
+		const copy = copied();
+		if (!isCompiled) rmSync(copy.code);
+		for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(copy.folder, 'ann', 'Maildir', name), { recursive: true });
+		writeFileSync(join(copy.folder, 'ann', 'Maildir', 'cur', '1.a:2,S'), 'From: a@example.org\n\nhello\n');
+		const calls = [
+			['pack', 'maildir:{account}/Maildir', '-a', 'archive'],
+			['sync', 'target', '-a', 'archive', '--encrypt-to', 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'],
+		];
+		for (const call of calls)
+			expect(copy.start(...call), call.join(' ')).toMatchObject({ status: 0, stderr: expect.not.stringContaining('Warning') });
+		const failing = ['sftp://ann@127.0.0.1:1/far', 's3://bucket/far'];
+		for (const target of failing) {
+			const { status, stderr } = copy.start('sync', target, '-a', 'archive', '--s3-endpoint', 'http://127.0.0.1:1', '--retries', '0');
+			expect(stderr).toMatch(/^mailseal: Cannot (sign in|connect|reach|list) /m);
+			expect(stderr).not.toMatch(/bug in mailseal|ExperimentalWarning/);
+			expect(status).not.toBe(70);
+		}
 	});
 });

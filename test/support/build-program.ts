@@ -31,6 +31,7 @@ export function builtFile(entry: string, { chunks = false }: { readonly chunks?:
 			...insteadOf,
 			loader: { '.py': 'text' },
 			minifySyntax: true,
+			supported: { 'dynamic-import': false },
 			logLevel: 'error',
 			plugins: [chunksApart],
 		});
