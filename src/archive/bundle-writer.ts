@@ -23,12 +23,25 @@ export interface WrittenBundle {
 /** Bytes gathered before one write call. */
 const STAGE = 1024 * 1024;
 
+/** A bundle whose bytes are written. `durable` ends once they are on disk under its id; until then its file has no name. */
+interface StagedBundle extends WrittenBundle {
+	readonly durable: Promise<void>;
+}
+
 /** Writes a bundle durably under its id. Nothing names it yet. */
-export async function writeBundle(
-	archive: Archive,
-	options: { readonly kind: BundleKind; readonly contents: BundleContents; readonly signal: AbortSignal },
-): Promise<WrittenBundle> {
-	const { kind, contents, signal } = options;
+export async function writeBundle(archive: Archive, request: WriteRequest): Promise<WrittenBundle> {
+	const { durable, ...bundle } = await stageBundle(archive, request);
+	await durable;
+	return bundle;
+}
+
+interface WriteRequest {
+	readonly kind: BundleKind;
+	readonly contents: BundleContents;
+	readonly signal: AbortSignal;
+}
+
+async function stageBundle(archive: Archive, { kind, contents, signal }: WriteRequest): Promise<StagedBundle> {
 	throwIfAborted(signal);
 	const draft = composeBundle({ kind: contentKind(kind, contents), ...contents });
 	const folder = bundleFolder(archive.dir, kind);
@@ -52,10 +65,14 @@ export async function writeBundle(
 		throwIfAborted(signal);
 		const path = bundlePath(archive.dir, kind, id);
 		// A damaged file under the right name is replaced: its name says what it should be.
-		file.commit(path, { mode: 0o400, replace: sizeOf(path) !== null && !(await isWhole(path, id)) });
-		return { ref: { id, kind, size: draft.size }, locations: draft.locations, attachmentLocations: draft.attachmentLocations };
-	} finally {
+		const replace = sizeOf(path) !== null && !(await isWhole(path, id));
+		const durable = file.commitMeanwhile(path, { mode: 0o400, replace }).finally(() => file.discard());
+		// Whoever asked awaits it, perhaps later; until then a failure must not count as unhandled.
+		durable.catch(() => {});
+		return { ref: { id, kind, size: draft.size }, locations: draft.locations, attachmentLocations: draft.attachmentLocations, durable };
+	} catch (error) {
 		file.discard();
+		throw error;
 	}
 }
 
@@ -64,11 +81,15 @@ async function isWhole(path: string, id: BundleId): Promise<boolean> {
 	return damages.length === 0;
 }
 
-/** Writes bundles one after another and takes each into the catalog. */
+/** Writes bundles one after another and takes each into the catalog. While one goes to the disk, the next is gathered. */
 export interface BundleWriter {
 	write(kind: BundleKind, contents: BundleContents): Promise<BundleRef>;
-	/** All bundles written so far, in order. */
+	/** All bundles written so far, in order; the last one may not be on disk yet. */
 	readonly written: readonly BundleRef[];
+	/** Waits for the disk, as must be done before a snapshot names the bundles; throws what kept the last one from it. */
+	settle(): Promise<void>;
+	/** Waits for it whatever comes of it: a run that failed must not leave the archive while it still writes. */
+	close(): Promise<void>;
 }
 
 export function openBundleWriter(options: {
@@ -83,14 +104,29 @@ export function openBundleWriter(options: {
 }): BundleWriter {
 	const { archive, catalog, policy, now, signal } = options;
 	const written: BundleRef[] = [];
+	let underWay: { readonly ref: BundleRef; readonly durable: Promise<void> } | null = null;
+
+	async function settle(): Promise<void> {
+		if (underWay === null) return;
+		const { ref, durable } = underWay;
+		await durable;
+		underWay = null;
+		options.onWritten(ref);
+	}
+
 	return {
 		written,
+		settle,
+		async close() {
+			await Promise.allSettled([underWay?.durable]);
+		},
 		async write(kind, contents) {
-			const bundle = await writeBundle(archive, { kind, contents, signal });
-			catalog.apply({ ...bundle, lines: contents.lines }, { policy, now });
-			written.push(bundle.ref);
-			options.onWritten(bundle.ref);
-			return bundle.ref;
+			await settle();
+			const { ref, durable, ...places } = await stageBundle(archive, { kind, contents, signal });
+			underWay = { ref, durable };
+			catalog.apply({ ref, ...places, lines: contents.lines }, { policy, now });
+			written.push(ref);
+			return ref;
 		},
 	};
 }

@@ -86,7 +86,12 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 	// What a round says again may be the last that was alive in a bundle that stayed.
 	for (let budget = request.budget; !isEmpty(plan); plan = await nextPlan(run, budget)) {
 		progress.step('write', bytesToWrite(plan));
-		await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
+		try {
+			await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
+			await writer.settle();
+		} finally {
+			await writer.close();
+		}
 		budget -= roomFor(plan);
 		const superseded = [...plan.messages, ...plan.attachments];
 		run.superseded.push(...superseded);

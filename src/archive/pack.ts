@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog/index.ts';
-import type { BundleRef, Finding } from '../domain/index.ts';
+import type { BundleId, BundleRef, Finding } from '../domain/index.ts';
 import { type BundleWriter, openBundleWriter } from './bundle-writer.ts';
 import { commitSnapshot } from './commit.ts';
 import { confirmBundles } from './confirm.ts';
@@ -62,18 +62,27 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 		signal: request.signal,
 		onWritten: proofs.add,
 	});
-	const dropped = await writeTonight({
-		archive,
-		catalog,
-		request,
-		workers,
-		writer,
-		scan: seen,
-		missing: confirmed.missing,
-		tally,
-		findings,
-	});
-	await proofs.all();
+	async function writeAll(): Promise<ReadonlySet<BundleId>> {
+		try {
+			const dropped = await writeTonight({
+				archive,
+				catalog,
+				request,
+				workers,
+				writer,
+				scan: seen,
+				missing: confirmed.missing,
+				tally,
+				findings,
+			});
+			await writer.settle();
+			await proofs.all();
+			return dropped;
+		} finally {
+			await writer.close();
+		}
+	}
+	const dropped = await writeAll();
 	// What is alive in a folded bundle may make the very same bundle again.
 	const written = new Set(writer.written.map((ref) => ref.id));
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);

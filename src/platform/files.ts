@@ -5,6 +5,7 @@ import {
 	constants,
 	existsSync,
 	fstatSync,
+	fsync,
 	fsyncSync,
 	mkdirSync,
 	openSync,
@@ -15,6 +16,7 @@ import {
 	writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { MailsealError, systemCode } from '../domain/index.ts';
 
 /** Every kind of call by which mailseal changes an archive on disk. */
@@ -33,12 +35,22 @@ export function isTemporaryName(name: string): boolean {
 	return TEMPORARY.test(name);
 }
 
+export interface CommitOptions {
+	readonly mode: number;
+	/** Puts the file in the place of one that is there already. */
+	readonly replace?: boolean;
+}
+
+const fsyncMeanwhile = promisify(fsync);
+
 /** A file that gets its final name only when it is complete and on disk. */
 export interface PendingFile {
 	readonly temporaryPath: string;
 	write(bytes: Uint8Array): void;
 	/** Makes the file durable under its final path: fsync, mode, rename, fsync of the folder. A file that is there already stays. */
-	commit(path: string, options: { readonly mode: number; readonly replace?: boolean }): void;
+	commit(path: string, options: CommitOptions): void;
+	/** The same, while this thread goes on during the fsync of the file, which takes as long as the disk does. */
+	commitMeanwhile(path: string, options: CommitOptions): Promise<void>;
 	/** Removes the temporary file; may be called after commit, and twice. */
 	discard(): void;
 }
@@ -50,7 +62,7 @@ export interface Files {
 	/** Opens a temporary file in `folder`, which must exist. */
 	create(folder: string): PendingFile;
 	/** Writes a small file durably. */
-	writeFile(path: string, bytes: Uint8Array, options: { readonly mode: number; readonly replace?: boolean }): void;
+	writeFile(path: string, bytes: Uint8Array, options: CommitOptions): void;
 	/** Removes a file; a file that is not there is fine. */
 	remove(path: string): void;
 }
@@ -63,6 +75,16 @@ export function openFiles(hooks: FileHooks = {}): Files {
 			const result = work();
 			hooks.after?.(operation, path);
 			return result;
+		} catch (error) {
+			throw asMailsealError(error, operation.replace('-', ' '), path);
+		}
+	}
+
+	async function runMeanwhile(operation: FileOperation, path: string, work: () => Promise<void>): Promise<void> {
+		try {
+			hooks.before?.(operation, path);
+			await work();
+			hooks.after?.(operation, path);
 		} catch (error) {
 			throw asMailsealError(error, operation.replace('-', ' '), path);
 		}
@@ -104,6 +126,26 @@ export function openFiles(hooks: FileHooks = {}): Files {
 			if (open) closeSync(descriptor);
 			open = false;
 		}
+		function checkLength(path: string): void {
+			const length = fstatSync(descriptor).size;
+			if (length !== written) {
+				throw new MailsealError('io', `Cannot write "${path}": the file has ${length} bytes (${written} were written)`);
+			}
+		}
+		/** Gives the file its mode and its name. */
+		function place(path: string, options: CommitOptions): void {
+			close();
+			run('chmod', temporaryPath, () => chmodSync(temporaryPath, options.mode));
+			const target = dirname(path);
+			makeFolder(target);
+			if (options.replace !== true && existsSync(path)) {
+				run('unlink', temporaryPath, () => unlinkSync(temporaryPath));
+			} else {
+				run('rename', path, () => renameSync(temporaryPath, path));
+			}
+			pending = false;
+			syncFolder(target);
+		}
 		return {
 			temporaryPath,
 			write(bytes) {
@@ -114,22 +156,14 @@ export function openFiles(hooks: FileHooks = {}): Files {
 				written += bytes.length;
 			},
 			commit(path, options) {
-				const length = fstatSync(descriptor).size;
-				if (length !== written) {
-					throw new MailsealError('io', `Cannot write "${path}": the file has ${length} bytes (${written} were written)`);
-				}
+				checkLength(path);
 				run('fsync', temporaryPath, () => fsyncSync(descriptor));
-				close();
-				run('chmod', temporaryPath, () => chmodSync(temporaryPath, options.mode));
-				const target = dirname(path);
-				makeFolder(target);
-				if (options.replace !== true && existsSync(path)) {
-					run('unlink', temporaryPath, () => unlinkSync(temporaryPath));
-				} else {
-					run('rename', path, () => renameSync(temporaryPath, path));
-				}
-				pending = false;
-				syncFolder(target);
+				place(path, options);
+			},
+			async commitMeanwhile(path, options) {
+				checkLength(path);
+				await runMeanwhile('fsync', temporaryPath, () => fsyncMeanwhile(descriptor));
+				place(path, options);
 			},
 			discard() {
 				close();

@@ -67,6 +67,8 @@ async function sealMail(
 	const written: BundleRef[] = [];
 	const writer: BundleWriter = {
 		written,
+		async settle() {},
+		async close() {},
 		async write(kind, contents) {
 			expect(kind).toBe('sealed');
 			const bundle = bundleOf(kind, contents.lines);
