@@ -1,4 +1,4 @@
-import type { BundleId } from '../domain/index.ts';
+import { type BundleId, systemCode } from '../domain/index.ts';
 import { spansOf } from './fetch-items.ts';
 import { type OpenItem, openItem, type Place, placePath, within } from './items.ts';
 import { openRange, type RangeFile } from './range.ts';
@@ -9,28 +9,42 @@ export interface NearbyItems extends Disposable {
 	readonly open: OpenItem;
 }
 
+interface NearbySpan {
+	readonly start: number;
+	readonly end: number;
+	/** Known once it was tried. */
+	isUnreadable: boolean;
+}
+
 interface HeldSpan {
 	readonly bundle: BundleId;
 	readonly start: number;
 	readonly bytes: Uint8Array;
 }
 
+/** Bundles held open at once: each takes a descriptor, and every thread holds its own. */
+const MOST_HELD = 32;
+
 /** `wanted`: small items that will be asked for, each about once and in about this order; anything else is read by itself. */
 export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyItems {
 	const bundles = new Map<BundleId, RangeFile | null>();
-	const spans = new Map<string, { readonly start: number; readonly end: number }>();
+	const spans = new Map<string, NearbySpan>();
 	for (const { places, start, end } of spansOf(wanted.filter(({ length }) => length <= LARGE))) {
-		if (places.length > 1) for (const place of places) spans.set(keyOf(place), { start, end });
+		const span = { start, end, isUnreadable: false };
+		if (places.length > 1) for (const place of places) spans.set(keyOf(place), span);
 	}
 	let held: HeldSpan | null = null;
+	let open = 0;
 
-	/** Null for a bundle that is not here. */
+	/** Null for a bundle that is not here, or one too many. */
 	function openBundle(place: Place): RangeFile | null {
 		const known = bundles.get(place.bundle);
 		if (known !== undefined) return known;
+		if (open >= MOST_HELD) return null;
 		let opened: RangeFile | null = null;
 		try {
 			opened = openRange(placePath(dir, place));
+			open++;
 		} catch (error) {
 			if (!isDamage(error)) throw error;
 		}
@@ -43,8 +57,15 @@ export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyIt
 		const span = spans.get(keyOf(place));
 		if (span === undefined) return null;
 		if (held?.bundle !== place.bundle || held.start !== span.start) {
-			if (span.end > bundle.size) return null;
-			held = { bundle: place.bundle, start: span.start, bytes: bundle.read(span.start, span.end - span.start) };
+			if (span.end > bundle.size || span.isUnreadable) return null;
+			try {
+				held = { bundle: place.bundle, start: span.start, bytes: bundle.read(span.start, span.end - span.start) };
+			} catch (error) {
+				// A bad sector is the trouble of the item that lies on it.
+				if (systemCode(error) !== 'EIO') throw error;
+				span.isUnreadable = true;
+				return null;
+			}
 		}
 		return held.bytes.subarray(place.offset - span.start, place.offset - span.start + place.length);
 	}
