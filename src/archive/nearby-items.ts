@@ -1,4 +1,4 @@
-import { type BundleId, systemCode } from '../domain/index.ts';
+import type { BundleId } from '../domain/index.ts';
 import { spansOf } from './fetch-items.ts';
 import { type OpenItem, openItem, type Place, placePath, within } from './items.ts';
 import { openRange, type RangeFile } from './range.ts';
@@ -62,7 +62,7 @@ export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyIt
 				held = { bundle: place.bundle, start: span.start, bytes: bundle.read(span.start, span.end - span.start) };
 			} catch (error) {
 				// A bad sector is the trouble of the item that lies on it.
-				if (systemCode(error) !== 'EIO') throw error;
+				if (!isDamage(error)) throw error;
 				span.isUnreadable = true;
 				return null;
 			}
