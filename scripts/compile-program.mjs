@@ -33,7 +33,7 @@ function next() {
 	if (call === undefined) {
 		const code = script.createCachedData();
 		const lead = Buffer.alloc(8);
-		lead.writeUInt32LE(crc32(source), 0);
+		lead.writeUInt32LE(crc32(source, crc32(`${process.versions.v8} ${process.arch}`)), 0);
 		lead.writeUInt32LE(crc32(code), 4);
 		writeFileSync(join(dirname(filename), 'program.code'), Buffer.concat([lead, code]));
 		rmSync(place, { recursive: true, force: true });
