@@ -8,6 +8,7 @@ import {
 	renameSync,
 	statSync,
 	symlinkSync,
+	truncateSync,
 	writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -128,6 +129,23 @@ describe('messages in a Maildir', () => {
 		writeMaildir(to, { placements });
 		expect(tree(to)).toEqual([`${A}/cur/one:2,`, `${A}/cur/one:2,S`]);
 		expect(writeMaildir(to, { placements }).plan).toMatchObject({ present: 2, jobs: [] });
+	});
+
+	test('tells of a message whose file is there without its bytes, as a power cut leaves it, and touches it no more than any other', () => {
+		const to = emptyFolder();
+		const placements = [
+			placed('one', { dir: 'cur', info: ':2,S' }),
+			placed('caf/e9', { dir: 'new' }),
+			placed('three', { dir: 'cur', message: message('') }),
+		];
+		writeMaildir(to, { placements });
+		expect(writeMaildir(to, { placements }).codes).toEqual([]);
+		const emptied = [join(to, A, 'cur/one:2,S'), Buffer.concat([Buffer.from(join(to, A, 'new/caf')), Buffer.of(0xe9)])];
+		for (const path of emptied) truncateSync(path);
+		const again = writeMaildir(to, { placements });
+		expect(again.codes).toEqual(['message-not-restored', 'message-not-restored']);
+		expect(again.plan).toMatchObject({ present: 3, jobs: [] });
+		expect(again.plan.findings.map(({ subject }) => subject)).toEqual([`${A}/INBOX/one`, `${A}/INBOX/caf/e9`]);
 	});
 
 	test('a plan alone changes nothing and tells what would be made', () => {
