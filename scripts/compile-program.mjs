@@ -9,7 +9,8 @@ import { crc32 } from 'node:zlib';
 
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);
-const script = new Script(source.toString('latin1'), { filename });
+// The code keeps the name, for stack traces: where it was built is no affair of where it runs.
+const script = new Script(source.toString('latin1'), { filename: 'program.cjs' });
 const place = mkdtempSync(join(tmpdir(), 'mailseal-build-'));
 const mail = join(place, 'anna', 'Maildir');
 for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(mail, name), { recursive: true });

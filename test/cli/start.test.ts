@@ -15,7 +15,7 @@ function copied() {
 	for (const name of readdirSync(DIST)) if (/\.(cjs|code)$/.test(name)) cpSync(join(DIST, name), join(folder, name));
 	const [code, program] = [join(folder, 'program.code'), join(folder, 'program.cjs')];
 	function start(...words: readonly string[]) {
-		const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1' };
+		const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1', MAILSEAL_DEBUG: '1' };
 		const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', cwd: folder, env });
 		return { status, stdout, stderr };
 	}
@@ -85,6 +85,15 @@ describe('a start', () => {
 		]) {
 			expect(copy.startAfter(first), first).toEqual({ ...RIGHT, stdout: `${other}\n` });
 		}
+	});
+
+	test('names places in its code by where it runs, not by where it was built', () => {
+		const copy = copied();
+		const traced = copy.start('status', '-a', 'nothing');
+		expect(traced.stderr).toMatch(/^ +at .*\(program\.cjs:[0-9]+:[0-9]+\)$/m);
+		expect(traced.stderr).not.toContain(DIST);
+		rmSync(copy.code);
+		expect(copy.start('status', '-a', 'nothing').stderr).toContain(`(${copy.folder}/program.cjs:`);
 	});
 
 	// The packages for targets lie in files of their own, and are read only by these calls.
