@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PlacedWord } from '../../src/domain/index.ts';
 import { maildirWriter, openMessageWriter } from '../../src/sources/index.ts';
+import { ownerToGive } from '../../src/sources/write-destination.ts';
 import { ACCOUNT, bytesOf, control, emptyFolder, folder, mail, message, placed, tree, writeAll, writeMaildir } from './write-sample.ts';
 
 const A = 'alice@example.org';
@@ -338,4 +339,14 @@ test('a folder that its owner may not write to is an error that says so', () => 
 	writeFileSync(join(to, 'file'), '');
 	chmodSync(to, 0o700);
 	expect(() => writeMaildir(join(to, 'file'), { placements: [placed('one')] })).toThrow(/^Cannot /);
+});
+
+test.skipIf(!isRoot)('owners are given by root alone, and not by who was root when the program began', () => {
+	expect(ownerToGive([1, 2])).toEqual([1, 2]);
+	process.seteuid?.(65534);
+	try {
+		expect(ownerToGive([1, 2])).toBeNull();
+	} finally {
+		process.seteuid?.(0);
+	}
 });
