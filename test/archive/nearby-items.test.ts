@@ -115,3 +115,26 @@ test.skipIf(process.platform !== 'linux')('items of many bundles take few descri
 	}
 	expect(readdirSync('/proc/self/fd').length).toBe(before);
 });
+
+test('items that lie in two bundles by turns are read at once from each', () => {
+	const dir = quickFolder();
+	const places = [0, 100, 200, 300].flatMap((offset) => [1, 2].map((number) => placeOf(number, { offset, length: 100 })));
+	for (const place of places.slice(0, 2)) writeBundle(dir, place);
+	using items = openNearbyItems(dir, places);
+	for (const place of places) expect(Buffer.from(items.open(place).read(0, 100))).toEqual(partOf(place));
+	expect(disk.reads).toBe(2);
+});
+
+test('no more than 16 MiB are held, and what was let go is read again', () => {
+	const dir = quickFolder();
+	const content = Buffer.alloc(7 << 20, 'mail');
+	const places = [0, 4 << 20].flatMap((offset) => [1, 2, 3].map((number) => placeOf(number, { offset, length: 3 << 20 })));
+	for (const place of places.slice(0, 3)) writeBundle(dir, place, content);
+	using items = openNearbyItems(dir, places);
+	for (const place of [...places, ...places]) {
+		expect(Buffer.from(items.open(place).read(0, place.length)).equals(content.subarray(place.offset, place.offset + place.length))).toBe(
+			true,
+		);
+	}
+	expect(disk.reads).toBeGreaterThan(3);
+});
