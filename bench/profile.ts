@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type CpuProfile, readModules, type Spent, spentTime } from './run/cpu-profile.ts';
-import { PROGRAM, pack } from './run/mailseal.ts';
+import { CODE, pack } from './run/mailseal.ts';
 import { hasOption, numberOption, readOptions, textOption } from './run/options.ts';
 import { type Row, report } from './run/report.ts';
 import { NOW, openTree, openWorkplace } from './run/workplace.ts';
@@ -23,14 +23,14 @@ try {
 		nodeOptions: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
 	});
 
-	const moduleAt = readModules(PROGRAM);
+	const moduleAt = readModules(CODE);
 	// `CPU.<date>.<time>.<pid>.<thread>.<n>.cpuprofile`; the main thread is 0.
 	const threads = readdirSync(profiles)
 		.map((file) => ({ thread: Number(file.split('.')[4]), file }))
 		.sort((left, right) => left.thread - right.thread)
 		.map(({ thread, file }) => {
 			const profile = JSON.parse(readFileSync(join(profiles, file), 'utf8')) as CpuProfile;
-			return { name: thread === 0 ? 'main' : `worker ${thread}`, spent: spentTime(profile, { bundle: basename(PROGRAM), moduleAt }) };
+			return { name: thread === 0 ? 'main' : `worker ${thread}`, spent: spentTime(profile, { bundle: basename(CODE), moduleAt }) };
 		});
 	const title = `First pack of ${messages.toLocaleString('en')} messages (${bytes}) under the profiler, ${cost.wall.toFixed(1)} s`;
 	const all = sumOf(threads.map(({ spent }) => spent.rooms));

@@ -9,8 +9,10 @@ import { crc32 } from 'node:zlib';
 
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);
-const script = new Script(source.toString('latin1'), { filename });
+// The code keeps the name, for stack traces: where it was built is no affair of where it runs.
+const script = new Script(source.toString('latin1'), { filename: 'program.cjs' });
 const place = mkdtempSync(join(tmpdir(), 'mailseal-build-'));
+process.on('exit', () => rmSync(place, { recursive: true, force: true }));
 const mail = join(place, 'anna', 'Maildir');
 for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(mail, name), { recursive: true });
 const attachment = Buffer.alloc(16384, 'mail').toString('base64').replace(/.{76}/g, '$&\n');
@@ -29,14 +31,17 @@ const calls = [...night, ...night, ['ls', 'messages'], ['extract', 'anna/INBOX/1
 
 /** Each call begins when the one before has nothing left to do. */
 function next() {
+	if (process.exitCode) {
+		console.error(`Cannot compile the program: a call of it ended with ${process.exitCode}`);
+		process.exit();
+	}
 	const call = calls.shift();
 	if (call === undefined) {
 		const code = script.createCachedData();
 		const lead = Buffer.alloc(8);
-		lead.writeUInt32LE(crc32(source), 0);
+		lead.writeUInt32LE(crc32(source, crc32(`${process.versions.v8} ${process.arch}`)), 0);
 		lead.writeUInt32LE(crc32(code), 4);
 		writeFileSync(join(dirname(filename), 'program.code'), Buffer.concat([lead, code]));
-		rmSync(place, { recursive: true, force: true });
 		process.off('beforeExit', next);
 		return;
 	}

@@ -5,6 +5,8 @@ import { type Cost, measure } from './measure.ts';
 
 /** The built program; benches run in the root of the repository. */
 export const PROGRAM = join(process.cwd(), 'dist', 'mailseal.cjs');
+/** What it starts: all of the code. */
+export const CODE = join(process.cwd(), 'dist', 'program.cjs');
 
 /** Runs a command with `--json`; exit codes beyond "done, with findings" are errors. */
 export function runMailseal<Result>(

@@ -354,13 +354,19 @@ export async function rebuild(
 	const fresh = `${path}.new`;
 	const findings: Finding[] = [];
 	removeDatabase(fresh);
-	const built = await buildCatalog(archive, {
-		...request,
-		place: { kind: 'new-file', path: fresh },
-		newest,
-		onFinding: request.strict ? throwFinding : (finding) => findings.push(finding),
-	});
-	built.close();
+	try {
+		const built = await buildCatalog(archive, {
+			...request,
+			place: { kind: 'new-file', path: fresh },
+			newest,
+			onFinding: request.strict ? throwFinding : (finding) => findings.push(finding),
+		});
+		built.close();
+	} catch (error) {
+		// A disk that is full needs the room.
+		removeDatabase(fresh);
+		throw error;
+	}
 	removeDatabase(path);
 	renameSync(fresh, path);
 	for (const finding of findings) archive.warn(finding.text);

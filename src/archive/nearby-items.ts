@@ -9,28 +9,39 @@ export interface NearbyItems extends Disposable {
 	readonly open: OpenItem;
 }
 
-interface HeldSpan {
-	readonly bundle: BundleId;
+interface NearbySpan {
 	readonly start: number;
-	readonly bytes: Uint8Array;
+	readonly end: number;
+	/** Null until it is read, and once it is let go. */
+	bytes: Uint8Array | 'unreadable' | null;
 }
+
+/** Bundles held open at once: each takes a descriptor, and every thread holds its own. */
+const MOST_HELD = 32;
+/** Bytes held at once, since a folder's messages may lie in several bundles by turns. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** `wanted`: small items that will be asked for, each about once and in about this order; anything else is read by itself. */
 export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyItems {
 	const bundles = new Map<BundleId, RangeFile | null>();
-	const spans = new Map<string, { readonly start: number; readonly end: number }>();
+	const spans = new Map<string, NearbySpan>();
 	for (const { places, start, end } of spansOf(wanted.filter(({ length }) => length <= LARGE))) {
-		if (places.length > 1) for (const place of places) spans.set(keyOf(place), { start, end });
+		const span: NearbySpan = { start, end, bytes: null };
+		if (places.length > 1) for (const place of places) spans.set(keyOf(place), span);
 	}
-	let held: HeldSpan | null = null;
+	const held = new Set<NearbySpan>();
+	let heldBytes = 0;
+	let open = 0;
 
-	/** Null for a bundle that is not here. */
+	/** Null for a bundle that is not here, or one too many. */
 	function openBundle(place: Place): RangeFile | null {
 		const known = bundles.get(place.bundle);
 		if (known !== undefined) return known;
+		if (open >= MOST_HELD) return null;
 		let opened: RangeFile | null = null;
 		try {
 			opened = openRange(placePath(dir, place));
+			open++;
 		} catch (error) {
 			if (!isDamage(error)) throw error;
 		}
@@ -42,11 +53,31 @@ export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyIt
 	function readSpan(bundle: RangeFile, place: Place): Uint8Array | null {
 		const span = spans.get(keyOf(place));
 		if (span === undefined) return null;
-		if (held?.bundle !== place.bundle || held.start !== span.start) {
-			if (span.end > bundle.size) return null;
-			held = { bundle: place.bundle, start: span.start, bytes: bundle.read(span.start, span.end - span.start) };
+		span.bytes ??= readAll(bundle, span);
+		if (span.bytes === 'unreadable') return null;
+		return span.bytes.subarray(place.offset - span.start, place.offset - span.start + place.length);
+	}
+
+	function readAll(bundle: RangeFile, span: NearbySpan): Uint8Array | 'unreadable' {
+		const { start, end } = span;
+		if (end > bundle.size) return 'unreadable';
+		if (heldBytes + end - start > MOST_BYTES) letGo();
+		try {
+			const bytes = bundle.read(start, end - start);
+			held.add(span);
+			heldBytes += bytes.length;
+			return bytes;
+		} catch (error) {
+			// A bad sector is the trouble of the item that lies on it.
+			if (!isDamage(error)) throw error;
+			return 'unreadable';
 		}
-		return held.bytes.subarray(place.offset - span.start, place.offset - span.start + place.length);
+	}
+
+	function letGo(): void {
+		for (const span of held) span.bytes = null;
+		held.clear();
+		heldBytes = 0;
 	}
 
 	return {
@@ -58,6 +89,7 @@ export function openNearbyItems(dir: string, wanted: readonly Place[]): NearbyIt
 			return { size: bytes.length, read: (from, length) => bytes.subarray(from, from + length), close() {} };
 		},
 		[Symbol.dispose]() {
+			letGo();
 			for (const bundle of bundles.values()) bundle?.close();
 			bundles.clear();
 		},

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { RangeSource } from '../bundle/index.ts';
-import { MailsealError } from '../domain/index.ts';
+import { MailsealError, systemCode } from '../domain/index.ts';
 import { asMailsealError } from '../platform/index.ts';
 import { sha256Of } from './hash.ts';
 
@@ -37,13 +37,27 @@ export function openRange(path: string): RangeFile {
 		throw asMailsealError(error, 'read', path);
 	}
 	const { size } = fstatSync(descriptor);
+
+	function readPart(room: Uint8Array, offset: number): number {
+		try {
+			return readSync(descriptor, room, 0, room.length, offset);
+		} catch (error) {
+			if (systemCode(error) !== 'EIO') throw asMailsealError(error, 'read', path);
+			// A bad sector is damage like any other: there may be another copy of what lies on it, here or at a target.
+			throw new MailsealError('archive-damaged', `Cannot read "${basename(path)}": the disk reports a read error behind byte ${offset}`, {
+				details: { damage: 'bundle-unreadable' },
+				cause: error,
+			});
+		}
+	}
+
 	return {
 		size,
 		read(offset, length) {
 			const bytes = Buffer.allocUnsafe(length);
 			let done = 0;
 			while (done < length) {
-				const got = readSync(descriptor, bytes, done, length - done, offset + done);
+				const got = readPart(bytes.subarray(done), offset + done);
 				if (got === 0) {
 					throw new MailsealError('archive-damaged', `Cannot read "${basename(path)}": it ends at byte ${offset + done}`, {
 						details: { damage: 'truncated' },

@@ -176,6 +176,8 @@ export function openCatalog(place: Place): Catalog {
 
 		hold() {
 			database.exec('BEGIN');
+			// SQLite takes its state with the first read.
+			meta('snapshot');
 		},
 
 		begin() {

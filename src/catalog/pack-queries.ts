@@ -15,7 +15,17 @@ import {
 } from '../domain/index.ts';
 import { type AttachmentCopy, attachmentQueries, isComplete } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
-import { CODECS, hashColumn, hashOf, LISTED_COLUMNS, listedPlacement, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
+import {
+	CODECS,
+	hashColumn,
+	hashOf,
+	LISTED_COLUMNS,
+	type ListedFacts,
+	listedPlacement,
+	PLACED_COLUMNS,
+	partsOf,
+	placedWord,
+} from './rows.ts';
 
 /** One stored copy of a message; `size` is that of the message itself. */
 export interface Copy extends AttachmentCopy {
@@ -38,8 +48,8 @@ export interface KnownFolder {
 	readonly signature: string | null;
 }
 
-/** What a listing tells of a placement, as the newest word has it: all but its message. */
-export type KnownPlacement = Pick<PlacedWord, 'key' | 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'>;
+/** A placement as the catalog has it, to be held against a listing. */
+export type KnownPlacement = ListedFacts;
 
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {

@@ -12,7 +12,8 @@ import {
 } from '../domain/index.ts';
 import type { Value } from './database.ts';
 
-type ListedFacts = Pick<PlacedWord, 'key' | 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'>;
+/** What a listing tells of a placement, as the newest word has it: all but its message. */
+export type ListedFacts = Pick<PlacedWord, 'key' | 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'>;
 
 /** Flags as bits, in the order of FLAGS. */
 export function flagBits(flags: readonly Flag[]): number {
@@ -65,7 +66,7 @@ export function hashOf(column: Value | undefined): string {
 /** How a codec stands in a column. */
 export const CODECS: readonly Codec[] = ['none', 'gzip'];
 
-/** Columns of `placement`, without the folder, as PlacedRow.fromColumns takes them. */
+/** Columns of `placement`, without the folder, as placedWord takes them. */
 export const PLACED_COLUMNS = 'p.key, m.id, p.flags, p.keywords, p.date, p.uid, p.dir, p.info, p.uidlist, p.since, p.mode, p.owner';
 
 /** Columns of `placement` as listedPlacement takes them. */

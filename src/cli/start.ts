@@ -22,13 +22,15 @@ function start(): void {
 
 /**
  * What V8 made of the program at the build: compiling it takes a third of a start. V8 refuses what another version of it made, but looks
- * neither at the source nor for damage; so the CRC-32 of both leads the file. Null where there is none, or it is not of this source.
+ * neither at the source, nor for damage, nor at the processor, nor at what Node changed in it; so the CRC-32 of all that leads the file.
+ * Null where there is none, or it is not of this source and this Node.
  */
 function compiledCode(source: Buffer): Buffer | null {
 	const file = readIfThere(join(__dirname, 'program.code'));
 	if (file === null || file.length < 8) return null;
 	const code = file.subarray(8);
-	return file.readUInt32LE(0) === crc32(source) && file.readUInt32LE(4) === crc32(code) ? code : null;
+	const maker = crc32(`${process.versions.v8} ${process.arch}`);
+	return file.readUInt32LE(0) === crc32(source, maker) && file.readUInt32LE(4) === crc32(code) ? code : null;
 }
 
 function readIfThere(path: string): Buffer | null {

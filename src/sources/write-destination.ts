@@ -23,8 +23,6 @@ export interface BirthFacts {
 /** Linux alone lets a path start at an open descriptor; elsewhere each level is looked at by name instead. */
 const DESCRIPTORS = process.platform === 'linux' && existsSync('/proc/self/fd') ? '/proc/self/fd' : null;
 
-const IS_ROOT = process.geteuid?.() === 0;
-
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 function held(descriptor: number, shown: string): HeldFolder {
@@ -114,5 +112,5 @@ export function lookAtFolder(root: string, levels: readonly string[]): 'absent' 
 
 /** The owner to give to what is restored: only root can give files away. */
 export function ownerToGive(owner: Owner | null | undefined): Owner | null {
-	return IS_ROOT ? (owner ?? null) : null;
+	return owner !== undefined && process.geteuid?.() === 0 ? owner : null;
 }

@@ -69,6 +69,7 @@ test.each(HARMS)('without a catalog and with any one bundle %s, a pack is refuse
 		for (let tries = 0; tries < 2; tries++) await expect(place.pack()).rejects.toMatchObject({ code: 'archive-damaged' });
 		expect(snapshotsOf(place.archive)).toEqual(snapshots);
 		expect(filesBelow(join(place.archive, 'bundles'))).toEqual(others);
+		expect(existsSync(`${place.catalog}.new`)).toBe(false);
 		rmSync(bundle, { force: true });
 		renameSync(copy, bundle);
 		await reindex(archiveAt(place.archive), { progress: SILENT, signal: never });

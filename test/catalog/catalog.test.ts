@@ -257,7 +257,6 @@ test('a held catalog shows one state while another connection writes, and takes 
 	writer.commit(STATE);
 	const reader = openCatalog({ kind: 'file', path });
 	reader.hold();
-	expect(reader.read.listMessages({})).toHaveLength(1);
 	writer.begin();
 	apply(writer, 'volatile', messageOf('b'), placedAt(`${INBOX}/2`, 'b'));
 	writer.commit(STATE);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist');
@@ -12,21 +13,40 @@ function copied() {
 	const folder = mkdtempSync(join(tmpdir(), 'mailseal-start-'));
 	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
 	for (const name of readdirSync(DIST)) if (/\.(cjs|code)$/.test(name)) cpSync(join(DIST, name), join(folder, name));
-	const code = join(folder, 'program.code');
+	const [code, program] = [join(folder, 'program.code'), join(folder, 'program.cjs')];
+	function start(...words: readonly string[]) {
+		const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1', MAILSEAL_DEBUG: '1' };
+		const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', cwd: folder, env });
+		return { status, stdout, stderr };
+	}
 	return {
 		code,
 		folder,
-		program: join(folder, 'program.cjs'),
 		flip(position: number): void {
 			const bytes = readFileSync(code);
 			bytes[position] = (bytes[position] ?? 0) ^ 1;
 			writeFileSync(code, bytes);
 		},
-		start(...args: string[]) {
-			const call = [join(folder, 'mailseal.cjs'), ...args];
-			const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1' };
-			const { status, stdout, stderr } = spawnSync(process.execPath, call, { encoding: 'utf8', cwd: folder, env });
-			return { status, stdout, stderr };
+		/** Puts another program of the same length in its place, in which V8 sees no difference; gives its version. */
+		replace(): string {
+			const source = readFileSync(program, 'latin1');
+			const other = VERSION.replace(/[0-9]/g, (digit) => String(9 - Number(digit)));
+			expect(other).toHaveLength(VERSION.length);
+			expect(source).toContain(`"${VERSION}"`);
+			writeFileSync(program, source.replaceAll(`"${VERSION}"`, `"${other}"`), 'latin1');
+			return other;
+		},
+		/** Has the compiled code say that it is of the program that lies beside it. */
+		claim(): void {
+			const bytes = readFileSync(code);
+			bytes.writeUInt32LE(crc32(readFileSync(program), crc32(`${process.versions.v8} ${process.arch}`)), 0);
+			writeFileSync(code, bytes);
+		},
+		start: (...args: string[]) => start('mailseal.cjs', ...args),
+		/** The version that it tells where Node runs other JavaScript first. */
+		startAfter(first: string) {
+			writeFileSync(join(folder, 'first.cjs'), first);
+			return start('--require', './first.cjs', 'mailseal.cjs', '--version');
 		},
 	};
 }
@@ -50,12 +70,30 @@ describe('a start', () => {
 
 	test('goes by the program and not by the code that was compiled of another one of the same length', () => {
 		const copy = copied();
-		const source = readFileSync(copy.program, 'latin1');
-		const other = VERSION.replace(/[0-9]/g, (digit) => String(9 - Number(digit)));
-		expect(other).toHaveLength(VERSION.length);
-		expect(source).toContain(`"${VERSION}"`);
-		writeFileSync(copy.program, source.replaceAll(`"${VERSION}"`, `"${other}"`), 'latin1');
+		const other = copy.replace();
 		expect(copy.start('--version')).toEqual({ ...RIGHT, stdout: `${other}\n` });
+	});
+
+	test('takes the compiled code where it says that it is of this program, this V8 and this processor, and only there', () => {
+		const copy = copied();
+		const other = copy.replace();
+		copy.claim();
+		expect(copy.start('--version')).toEqual(RIGHT);
+		for (const first of [
+			"Object.defineProperty(process, 'arch', { value: 'mips' });",
+			"Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '1.2.3' } });",
+		]) {
+			expect(copy.startAfter(first), first).toEqual({ ...RIGHT, stdout: `${other}\n` });
+		}
+	});
+
+	test('names places in its code by where it runs, not by where it was built', () => {
+		const copy = copied();
+		const traced = copy.start('status', '-a', 'nothing');
+		expect(traced.stderr).toMatch(/^ +at .*\(program\.cjs:[0-9]+:[0-9]+\)$/m);
+		expect(traced.stderr).not.toContain(DIST);
+		rmSync(copy.code);
+		expect(copy.start('status', '-a', 'nothing').stderr).toContain(`(${copy.folder}/program.cjs:`);
 	});
 
 	// The packages for targets lie in files of their own, and are read only by these calls.

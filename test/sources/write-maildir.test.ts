@@ -8,12 +8,14 @@ import {
 	renameSync,
 	statSync,
 	symlinkSync,
+	truncateSync,
 	writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PlacedWord } from '../../src/domain/index.ts';
 import { maildirWriter, openMessageWriter } from '../../src/sources/index.ts';
+import { ownerToGive } from '../../src/sources/write-destination.ts';
 import { ACCOUNT, bytesOf, control, emptyFolder, folder, mail, message, placed, tree, writeAll, writeMaildir } from './write-sample.ts';
 
 const A = 'alice@example.org';
@@ -128,6 +130,23 @@ describe('messages in a Maildir', () => {
 		writeMaildir(to, { placements });
 		expect(tree(to)).toEqual([`${A}/cur/one:2,`, `${A}/cur/one:2,S`]);
 		expect(writeMaildir(to, { placements }).plan).toMatchObject({ present: 2, jobs: [] });
+	});
+
+	test('tells of a message whose file is there without its bytes, as a power cut leaves it, and touches it no more than any other', () => {
+		const to = emptyFolder();
+		const placements = [
+			placed('one', { dir: 'cur', info: ':2,S' }),
+			placed('caf/e9', { dir: 'new' }),
+			placed('three', { dir: 'cur', message: message('') }),
+		];
+		writeMaildir(to, { placements });
+		expect(writeMaildir(to, { placements }).codes).toEqual([]);
+		const emptied = [join(to, A, 'cur/one:2,S'), Buffer.concat([Buffer.from(join(to, A, 'new/caf')), Buffer.of(0xe9)])];
+		for (const path of emptied) truncateSync(path);
+		const again = writeMaildir(to, { placements });
+		expect(again.codes).toEqual(['message-not-restored', 'message-not-restored']);
+		expect(again.plan).toMatchObject({ present: 3, jobs: [] });
+		expect(again.plan.findings.map(({ subject }) => subject)).toEqual([`${A}/INBOX/one`, `${A}/INBOX/caf/e9`]);
 	});
 
 	test('a plan alone changes nothing and tells what would be made', () => {
@@ -320,4 +339,14 @@ test('a folder that its owner may not write to is an error that says so', () => 
 	writeFileSync(join(to, 'file'), '');
 	chmodSync(to, 0o700);
 	expect(() => writeMaildir(join(to, 'file'), { placements: [placed('one')] })).toThrow(/^Cannot /);
+});
+
+test.skipIf(!isRoot)('owners are given by root alone, and not by who was root when the program began', () => {
+	expect(ownerToGive([1, 2])).toEqual([1, 2]);
+	process.seteuid?.(65534);
+	try {
+		expect(ownerToGive([1, 2])).toBeNull();
+	} finally {
+		process.seteuid?.(0);
+	}
 });

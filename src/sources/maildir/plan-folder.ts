@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import type { ControlWord, Finding, FolderName, FolderWord, PlacedWord } from '../../domain/index.ts';
+import type { ControlWord, Finding, FolderName, FolderWord, MessageId, PlacedWord } from '../../domain/index.ts';
 import type { MaildirJob } from '../write-contract.ts';
 import { lookAtFolder, ownerToGive } from '../write-destination.ts';
-import { diskName } from './disk-name.ts';
+import { diskName, under } from './disk-name.ts';
 import { baseOf } from './file-name.ts';
-import { listMiddle } from './names.ts';
-import { readSmallFile } from './small-file.ts';
+import { listMiddle, type SeenName } from './names.ts';
+import { look, readSmallFile } from './small-file.ts';
 import { parseUidlist } from './uidlist.ts';
 import type { ControlPlan } from './write-controls.ts';
 import { makeKeywordFile, readLetters } from './write-keywords.ts';
@@ -40,12 +40,31 @@ export interface FolderPlan {
 /** Control files larger than this are nothing that a mail server wrote. */
 const LARGEST_CONTROL = 1 << 30;
 
-/** Names and base names of the messages that a folder has; none where it does not exist. */
-function namesIn(root: string, levels: readonly string[]): Set<string> {
-	const names = new Set<string>();
+/** The message of no bytes. */
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** Where the messages that a folder has lie, by name and by base name; none where it does not exist. */
+function placesIn(root: string, levels: readonly string[]): Map<string, SeenName> {
+	const places = new Map<string, SeenName>();
 	const directory = join(root, ...levels);
-	for (const name of [...listMiddle(directory, 'new'), ...listMiddle(directory, 'cur')]) names.add(name).add(baseOf(name));
-	return names;
+	for (const dir of ['new', 'cur'] as const) {
+		for (const name of listMiddle(directory, dir)) {
+			const place = { dir, name };
+			places.set(name, place);
+			const base = baseOf(name);
+			if (!places.has(base)) places.set(base, place);
+		}
+	}
+	return places;
+}
+
+/** Some file systems lose the bytes of a file in a power cut, and keep its name. */
+function isEmptied(
+	message: MessageId,
+	{ root, levels, place }: { readonly root: string; readonly levels: readonly string[]; readonly place: SeenName },
+): boolean {
+	const stat = message === EMPTY ? undefined : look(under(join(root, ...levels, place.dir), diskName(place.name)));
+	return stat?.isFile() === true && stat.size === 0n;
 }
 
 /** A control file of the destination: null where there is none, no bytes where it cannot be made sense of. */
@@ -66,7 +85,7 @@ export function planFolder(root: string, mail: FolderMail): FolderPlan {
 	const { levels, placements, shown, word } = mail;
 	const owner = ownerToGive(word?.owner);
 	const findings: Finding[] = [];
-	const there = namesIn(root, levels);
+	const there = placesIn(root, levels);
 	const letters = chooseLetters(root, mail);
 	const jobs: MaildirJob[] = [];
 	const lines: PlannedUid[] = [];
@@ -82,12 +101,14 @@ export function planFolder(root: string, mail: FolderMail): FolderPlan {
 			continue;
 		}
 		taken.add(`${box}/${file.name}`);
-		const written = !there.has(file.identity);
+		const place = there.get(file.identity);
+		const written = place === undefined;
 		if (placement.uid !== undefined) {
 			lines.push({ uid: placement.uid, fields: placement.uidlist, base: diskName(baseOf(file.name)), text: baseOf(file.name), written });
 		}
 		if (!written) {
 			present++;
+			if (isEmptied(placement.message, { root, levels, place })) findings.push(emptyFile(subject));
 			continue;
 		}
 		for (const keyword of file.lost) lost.add(keyword);
@@ -143,6 +164,16 @@ function chooseLetters(root: string, mail: FolderMail): Letters {
 	if (archived !== null) return { letters: readLetters(archived), exact: true, generated: null };
 	const generated = makeKeywordFile(mail.placements);
 	return { letters: generated === null ? new Map() : readLetters(generated), exact: true, generated };
+}
+
+function emptyFile(subject: string): Finding {
+	return {
+		code: 'message-not-restored',
+		severity: 'error',
+		subject,
+		text: 'a file of its name is there and is empty (a power cut may have left it so); it stays as it is',
+		hint: 'remove the file and run the command again',
+	};
 }
 
 function refusedName(subject: string, options: { readonly key: string; readonly twice: boolean }): Finding {
