@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
-import createModule, { type LibdeflateModule } from 'libdeflate-module';
+import createModule, { type LibdeflateModule, type ModuleSettings } from 'libdeflate-module';
 import { MailsealError } from '../domain/index.ts';
 
 /** Room that is kept between two calls; nearly all mail fits. */
 const KEPT = 256 << 10;
+/** After an item above this the module is let go with the memory that it took. */
+const LARGE = 8 << 20;
 
 interface Compressor {
 	gzip(bytes: Uint8Array): Uint8Array;
@@ -11,30 +13,54 @@ interface Compressor {
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
-/** The module listens for errors of the whole process as soon as it is made, which is not its affair. */
+/** The module listens for errors of the whole process as soon as it is made, and talks to the console, which is not its affair. */
 function load(): LibdeflateModule {
 	const before = EVENTS.map((event) => new Set<unknown>(process.rawListeners(event)));
-	const module = createModule();
-	for (const [index, event] of EVENTS.entries()) {
-		for (const listener of process.rawListeners(event)) {
-			if (!before[index]?.has(listener)) process.removeListener(event, listener as (...args: unknown[]) => void);
+	const module: ModuleSettings = { printErr() {} };
+	try {
+		return createModule(module);
+	} catch (error) {
+		// The error is told once more to whoever waits for the module.
+		module.ready?.catch(() => {});
+		if (!(error instanceof RangeError)) throw error;
+		throw new MailsealError('io', 'Cannot compress: WebAssembly gets no memory', {
+			hint: 'lift the limit on the address space (ulimit -v, LimitAS= in systemd), of which each thread reserves 10 GiB and uses little',
+			cause: error,
+		});
+	} finally {
+		for (const [index, event] of EVENTS.entries()) {
+			for (const listener of process.rawListeners(event)) {
+				if (!before[index]?.has(listener)) process.removeListener(event, listener as (...args: unknown[]) => void);
+			}
 		}
 	}
-	return module;
 }
 
 let module: LibdeflateModule | undefined;
 const compressors = new Map<number, Compressor>();
 
+/** The memory of a module only grows, and after a failure nobody knows what is in it: the next call makes another. */
+function letGo(): void {
+	module = undefined;
+	compressors.clear();
+}
+
 /** One gzip member (RFC 1952) at one of libdeflate's levels; `io` where there is no memory for it. */
 export function libdeflateGzip(bytes: Uint8Array, level: number): Uint8Array {
-	let compressor = compressors.get(level);
-	if (compressor === undefined) {
-		module ??= load();
-		compressor = openCompressor(module, level);
-		compressors.set(level, compressor);
+	let isKept = false;
+	try {
+		let compressor = compressors.get(level);
+		if (compressor === undefined) {
+			module ??= load();
+			compressor = openCompressor(module, level);
+			compressors.set(level, compressor);
+		}
+		const stored = compressor.gzip(bytes);
+		isKept = bytes.length <= LARGE;
+		return stored;
+	} finally {
+		if (!isKept) letGo();
 	}
-	return compressor.gzip(bytes);
 }
 
 function openCompressor(wasm: LibdeflateModule, level: number): Compressor {
