@@ -4,8 +4,8 @@ import { gunzip, gzip } from './gzip.ts';
 
 /** Up to here an attachment is tried as a whole: looking at samples first would cost as much. */
 const SMALL = 16 << 10;
-/** Above this nothing is compressed in memory. */
-const LARGEST_COMPRESSED = 64 << 20;
+/** No attachment above this is compressed. */
+const LARGEST_ATTACHMENT = 64 << 20;
 const SAMPLES = 4;
 const SAMPLE = 4 << 10;
 
@@ -33,7 +33,7 @@ function encodeAs(kind: 'message' | 'attachment', bytes: Uint8Array, options: { 
  * that would not shrink, so above 16 KiB samples of the content decide whether that is tried; above 64 MiB it never is.
  */
 export function encodeAttachment(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
-	const compress = options.compress && bytes.length <= LARGEST_COMPRESSED && (bytes.length <= SMALL || samplesShrink(bytes));
+	const compress = options.compress && bytes.length <= LARGEST_ATTACHMENT && (bytes.length <= SMALL || samplesShrink(bytes));
 	return encodeAs('attachment', bytes, { compress });
 }
 
