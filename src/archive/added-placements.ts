@@ -24,15 +24,17 @@ type Row = readonly [
 	known: PlacedWord | null,
 ];
 
-/** So many placements are made of their text at a time. */
+/** So many placements are made of their text at a time, and no more than so many characters but for one: anyone can write a long uidlist. */
 const PAGE = 512;
+const PAGE_LENGTH = 1 << 20;
 
 /** Packs placements; each iteration makes them anew. */
 export function packPlacements(placements: Iterable<NewPlacement>): AddedPlacements {
 	const shared: Shared[] = [];
 	const known = new Map<string, number>();
 	const pages: Buffer[] = [];
-	let rows: Row[] = [];
+	let rows: string[] = [];
+	let rowsLength = 0;
 	let length = 0;
 
 	function sharedOf({ flags, keywords, dir }: ListedPlacement, directory: string): number {
@@ -56,14 +58,17 @@ export function packPlacements(placements: Iterable<NewPlacement>): AddedPlaceme
 	}
 
 	function endPage(): void {
-		if (rows.length > 0) pages.push(Buffer.from(JSON.stringify(rows)));
+		if (rows.length > 0) pages.push(Buffer.from(`[${rows.join()}]`));
 		rows = [];
+		rowsLength = 0;
 	}
 
 	for (const placement of placements) {
-		rows.push(rowOf(placement));
+		const row = JSON.stringify(rowOf(placement));
+		if (rows.length >= PAGE || rowsLength + row.length > PAGE_LENGTH) endPage();
+		rows.push(row);
+		rowsLength += row.length;
 		length++;
-		if (rows.length >= PAGE) endPage();
 	}
 	endPage();
 

@@ -55,4 +55,24 @@ describe('packPlacements()', () => {
 		const many = Array.from({ length: 1300 }, (_, number) => ({ listed: listed(number), date: number, size: 1, known: null }));
 		expect([...packPlacements(many)]).toEqual(many);
 	});
+
+	it('gives back more text than fits into one string', () => {
+		const uidlist = '\u0001'.repeat(1 << 20);
+		function* many() {
+			for (let number = 0; number < 100; number++) {
+				yield {
+					listed: { key: `${number}`, flags: [], keywords: [], path: `/mail/cur/${number}`, uidlist },
+					date: 0,
+					size: 1,
+					known: null,
+				};
+			}
+		}
+		let number = 0;
+		for (const { listed } of packPlacements(many())) {
+			expect(listed.key).toBe(`${number++}`);
+			expect(listed.uidlist === uidlist).toBe(true);
+		}
+		expect(number).toBe(100);
+	});
 });
