@@ -24,3 +24,15 @@ test('what was read in this thread holds no more memory than what is stored of i
 	const held = new Set([...messages, ...attachments].map(({ stored }) => stored.buffer));
 	expect([...held].reduce((total, { byteLength }) => total + byteLength, 0)).toBeLessThan(50_000);
 });
+
+test('messages that grew since they were listed are not all read into memory at once', async () => {
+	const folder = temporaryFolder();
+	const paths = ['small', 'large', 'larger', 'little'].map((name) => join(folder, name));
+	for (const [index, size] of [100, 900_000, 5_000_000, 200].entries())
+		writeFileSync(paths[index] ?? '', Buffer.alloc(size, 'Subject: x\n'));
+	const task = { type: 'ingest', compress: true, attachmentMin: 8192, limit: 1e7 } as const;
+	const { items } = await inThisThread().run({ ...task, paths, bytes: 400 });
+	expect(items.map((item) => (item.kind === 'unreadable' ? item.why : item.kind))).toEqual(['message', 'message', 'vanished', 'message']);
+	const alone = await inThisThread().run({ ...task, paths: paths.slice(2, 3), bytes: 100 });
+	expect(alone.items).toMatchObject([{ kind: 'message', message: { size: 5_000_000 } }]);
+});

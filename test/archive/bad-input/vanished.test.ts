@@ -5,6 +5,7 @@ import { DEFAULT_BUNDLES, pack } from '../../../src/archive/index.ts';
 import { DEFAULT_POLICY, MailsealError, SILENT } from '../../../src/domain/index.ts';
 import { type MailSource, openMaildirSource } from '../../../src/sources/index.ts';
 import { archiveAt, inThisThread, never, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
+import { changedSource } from '../../support/changed-source.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
 import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
 
@@ -87,6 +88,16 @@ test('a message that is renamed between listing and reading is packed under its 
 	const source = disturbed(store, { afterListing: () => store.rename('anna/INBOX/2.mail:2,', 'anna/INBOX/2.mail:2,FS') });
 	const { result, findings } = await packFrom(source, archive);
 	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3, added: 3 } });
+	await expectWhole(archive, store);
+});
+
+test('messages that grow between listing and reading are packed as they are then', async () => {
+	const { store, archive } = makePlace();
+	for (const name of ['4.one', '5.two']) store.put(`anna/INBOX/${name}:2,`, { content: `Subject: ${name}\n\n${'grows '.repeat(250_000)}` });
+	const source = openMaildirSource(store.spec);
+	const listedEarlier = changedSource(source, { measure: (path) => ({ date: source.measure(path)?.date ?? 0, size: 10 }) });
+	const { result, findings } = await packFrom(listedEarlier, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 5, added: 5 } });
 	await expectWhole(archive, store);
 });
 
