@@ -45,7 +45,7 @@ await build({
 	entryPoints: ['src/index.ts'],
 	outfile: 'dist/index.js',
 	format: 'esm',
-	// yazl and yauzl are CommonJS and call require for Node's own modules.
+	// yauzl is CommonJS and calls require for Node's own modules.
 	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });
 
