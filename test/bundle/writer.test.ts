@@ -305,6 +305,28 @@ describe('BundleDraft.write()', () => {
 		expect(log).toEqual(['closed']);
 	});
 
+	it('hears meanwhile that it is to stop, in the middle of a large item and between smaller ones', async () => {
+		const big = Buffer.alloc(40 << 20);
+		const small = Array.from({ length: 40 }, (_, index) => Buffer.alloc(1 << 20, `mail ${index} `));
+		const messages = small.map((stored) => ({ id: messageId(stored), codec: 'none', recipe: false, stored }) as const);
+		const lines = messages.map(({ id, stored }) => messageLine(id, 'none', stored.length));
+		const drafts = [
+			streamedBundle(big, streamed(big, { piece: 1 << 20 })),
+			composeBundle({ kind: 'messages', messages, attachments: [], lines }),
+		];
+		for (const draft of drafts) {
+			const reason = new Error('interrupted');
+			const controller = new AbortController();
+			let taken = 0;
+			const stopped = draft.write((bytes) => {
+				taken += bytes.length;
+			}, controller.signal);
+			setImmediate(() => controller.abort(reason));
+			await expect(stopped).rejects.toBe(reason);
+			expect(taken).toBeLessThan(40 << 20);
+		}
+	});
+
 	it('takes from a streamed item no faster than the sink takes from it', async () => {
 		const piece = Buffer.alloc(1 << 20, 'streamed mail ');
 		const pieces = 64;
