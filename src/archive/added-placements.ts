@@ -2,11 +2,6 @@ import type { PlacedWord } from '../domain/index.ts';
 import type { ListedPlacement } from '../sources/index.ts';
 import type { NewPlacement } from './scan.ts';
 
-/** New placements of a folder, in little memory: a first pack has all of a store at once. */
-export interface AddedPlacements extends Iterable<NewPlacement> {
-	readonly length: number;
-}
-
 /** What many placements of a folder share. */
 type Shared = Pick<ListedPlacement, 'flags' | 'keywords' | 'dir'> & { readonly directory: string };
 
@@ -28,14 +23,13 @@ type Row = readonly [
 const PAGE = 512;
 const PAGE_LENGTH = 1 << 20;
 
-/** Packs placements; each iteration makes them anew. */
-export function packPlacements(placements: Iterable<NewPlacement>): AddedPlacements {
+/** Keeps new placements of a folder in little memory, since a first pack has all of a store at once; each iteration makes them anew. */
+export function packPlacements(placements: Iterable<NewPlacement>): Iterable<NewPlacement> {
 	const shared: Shared[] = [];
 	const known = new Map<string, number>();
 	const pages: Buffer[] = [];
 	let rows: string[] = [];
 	let rowsLength = 0;
-	let length = 0;
 
 	function sharedOf({ flags, keywords, dir }: ListedPlacement, directory: string): number {
 		const name = JSON.stringify([flags, keywords, dir, directory]);
@@ -68,12 +62,10 @@ export function packPlacements(placements: Iterable<NewPlacement>): AddedPlaceme
 		if (rows.length >= PAGE || rowsLength + row.length > PAGE_LENGTH) endPage();
 		rows.push(row);
 		rowsLength += row.length;
-		length++;
 	}
 	endPage();
 
 	return {
-		length,
 		*[Symbol.iterator]() {
 			for (const page of pages) {
 				for (const row of JSON.parse(page.toString()) as Row[]) yield placementOf(row, shared);

@@ -67,6 +67,8 @@ describe('encodeItem() and decodeItem()', () => {
 		expect(codec).toBe('gzip');
 		expect([...stored.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff]);
 		expect(gunzipSync(stored).equals(TEXT)).toBe(true);
+		const attachment = encodeAttachment(TEXT, { compress: true });
+		expect([...attachment.stored.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 	});
 
 	it('take a gzip member that another program wrote', () => {
