@@ -99,6 +99,8 @@ const FAILURES: Readonly<Record<string, Failure>> = {
 	EISDIR: { unreadable: 'not-a-file', text: 'it is a directory' },
 	ENOTDIR: { unreadable: 'vanished', text: 'its folder is no directory any more' },
 	EIO: { unreadable: 'io', text: 'the disk reports a read error' },
+	// fcntl(2), F_SETLEASE: the owner of a file can have others wait, who may not wait here.
+	EAGAIN: { unreadable: 'io', text: 'a program holds a lease on it' },
 	ETIMEDOUT: { unreadable: 'io', text: 'the file server does not answer' },
 	ENAMETOOLONG: { unreadable: 'io', text: 'its path is too long' },
 };
