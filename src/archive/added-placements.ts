@@ -76,7 +76,9 @@ export function packPlacements(placements: Iterable<NewPlacement>): Iterable<New
 
 function placementOf(row: Row, all: readonly Shared[]): NewPlacement {
 	const [index, name, key, info, uid, uidlist, ambiguous, date, size, known] = row;
-	const { directory, ...shared } = all[index] ?? { flags: [], keywords: [], directory: '' };
+	const found = all[index];
+	if (found === undefined) throw new Error('a placement shares what was never kept');
+	const { directory, ...shared } = found;
 	return {
 		listed: {
 			key: typeof key === 'number' ? name.slice(0, key) : key,
