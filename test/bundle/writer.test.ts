@@ -218,6 +218,12 @@ describe('BundleDraft.write()', () => {
 		await expect(written(streamedBundle(mail, item))).rejects.toThrow(expect.objectContaining({ code: 'io', retryable: true }));
 	});
 
+	it('throws where a streamed item has other bytes of the same CRC-32', async () => {
+		const item = { ...streamed(mail), sha256: hash('sha256', 'others') };
+		await expect(written(streamedBundle(mail, item))).rejects.toThrow(expect.objectContaining({ code: 'io', retryable: true }));
+		await written(streamedBundle(mail, { ...item, sha256: hash('sha256', mail) }));
+	});
+
 	it('throws what a streamed item throws, and closes it', async () => {
 		const log: string[] = [];
 		const failure = new Error('the disk is gone');
