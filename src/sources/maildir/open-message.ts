@@ -43,7 +43,7 @@ export function openDescriptor(path: string): number | Failure {
 		failure = checkPlace(descriptor, place);
 	} catch (error) {
 		closeSync(descriptor);
-		throw error;
+		return asFailure(error);
 	}
 	if (failure === null) return descriptor;
 	closeSync(descriptor);

@@ -4,13 +4,26 @@ import { chmodSync, mkdirSync, renameSync, symlinkSync, truncateSync, unlinkSync
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openMaildirMessage, openMaildirSource } from '../../../src/sources/index.ts';
 import { readSmallFile } from '../../../src/sources/maildir/small-file.ts';
 import { asNobody } from '../../support/as-nobody.ts';
 import { makeFolder, temporaryDirectory } from '../../support/maildir.ts';
 
 const LIMIT = 1000;
+
+const { trouble } = vi.hoisted(() => ({ trouble: { code: '' } }));
+
+/** Fails with a code that is set, as where its owner moves a directory meanwhile. */
+vi.mock('../../../src/sources/maildir/true-place.ts', async (importOriginal) => {
+	const { placeOf } = await importOriginal<typeof import('../../../src/sources/maildir/true-place.ts')>();
+	return {
+		placeOf(...given: Parameters<typeof placeOf>) {
+			if (trouble.code !== '') throw Object.assign(new Error(trouble.code), { code: trouble.code });
+			return placeOf(...given);
+		},
+	};
+});
 
 /** Holds a write lease until it is ended. */
 const HOLD_LEASE = `import fcntl, signal, sys
@@ -119,6 +132,18 @@ describe('openMaildirMessage()', () => {
 			expect(readSmallFile(path, LIMIT)).toMatchObject({ kind: 'skipped', finding: { code: 'control-unreadable' } });
 		},
 	);
+
+	test('takes a message for unreadable whose place cannot be looked at', () => {
+		const path = join(makeCur(), '1.a');
+		writeFileSync(path, 'x');
+		onTestFinished(() => void Object.assign(trouble, { code: '' }));
+		const seen = ['ELOOP', 'EACCES', 'ENAMETOOLONG'].map((code) => {
+			trouble.code = code;
+			const message = openMaildirMessage(path, { limit: LIMIT });
+			return 'unreadable' in message ? message.unreadable : null;
+		});
+		expect(seen).toEqual(['symbolic-link', 'permission', 'io']);
+	});
 
 	test.skipIf(process.platform !== 'linux')('does not follow a symbolic link that took the place of cur after the listing', () => {
 		const cur = makeCur();
