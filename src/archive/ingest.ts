@@ -94,12 +94,16 @@ function taskOf(paths: readonly string[], bytes: number, { compress, attachmentM
 type Unread = Extract<Ingested, { kind: 'unreadable' }>;
 
 async function settle(incoming: Incoming, first: Ingested, request: IngestRequest): Promise<Arrived | Absent> {
-	const { account, folder, placement } = incoming;
+	const { folder, placement } = incoming;
 	let { listed } = placement;
 	let read = take(incoming, { listed, item: first, request });
 	for (let tries = 0; 'why' in read && read.why === 'vanished' && tries < TRIES; tries++) {
-		const found = await account.source.find(account.root, folder.look, listed.key);
+		const found = await findAgain(incoming);
 		if (found === null) return { incoming, absent: 'gone' };
+		if ('why' in found) {
+			read = found;
+			break;
+		}
 		listed = found;
 		const { items } = await request.workers.run(taskOf([listed.path], placement.size, request));
 		const [item] = items;
@@ -109,6 +113,21 @@ async function settle(incoming: Incoming, first: Ingested, request: IngestReques
 	folder.signature = null;
 	request.findings.push(unreadableFinding(incoming, read));
 	return { incoming, absent: 'unreadable' };
+}
+
+/** The message under its present name; null where it is gone. */
+async function findAgain({ account, folder, placement }: Incoming): Promise<ListedPlacement | Unread | null> {
+	try {
+		return await account.source.find(account.root, folder.look, placement.listed.key);
+	} catch (error) {
+		return asUnread(error);
+	}
+}
+
+/** One message that cannot be read never stops a pack. */
+function asUnread(error: unknown): Unread {
+	if (!(error instanceof MailsealError) || (error.code !== 'permission' && error.code !== 'io')) throw error;
+	return { kind: 'unreadable', why: error.code, text: error.message };
 }
 
 /** The message that was read, or why it was not. */
@@ -129,7 +148,6 @@ function takeLarge(incoming: Incoming, listed: ListedPlacement, request: IngestR
 		if (large === null) return { kind: 'unreadable', why: 'vanished', text: 'no such file' };
 		return arriveLarge(incoming, { listed, large, request });
 	} catch (error) {
-		if (!(error instanceof MailsealError) || (error.code !== 'permission' && error.code !== 'io')) throw error;
-		return { kind: 'unreadable', why: error.code, text: error.message };
+		return asUnread(error);
 	}
 }

@@ -91,6 +91,22 @@ test('a message that is renamed between listing and reading is packed under its 
 	await expectWhole(archive, store);
 });
 
+test('a message that cannot be looked for again is a finding, and the next pack tries again', async () => {
+	const { store, archive, cur } = makePlace();
+	const hide = once(() => renameSync(join(cur, '2.mail:2,'), join(cur, '../tmp/2.mail')));
+	const source = changedSource(disturbed(store, { afterListing: hide }), {
+		async find() {
+			throw new MailsealError('io', 'Cannot look at "2.mail": ELOOP');
+		},
+	});
+	const { result, findings } = await packFrom(source, archive);
+	expect(findings).toMatchObject([{ code: 'message-unreadable', subject: 'anna/INBOX/2.mail', text: 'Cannot look at "2.mail": ELOOP' }]);
+	expect(result.messages).toMatchObject({ total: 2, added: 2 });
+	renameSync(join(cur, '../tmp/2.mail'), join(cur, '2.mail:2,'));
+	utimesSync(cur, new Date(DAY_ZERO), new Date(DAY_ZERO));
+	expect((await packOnce(archive, store.spec)).result.messages).toMatchObject({ total: 3, added: 1 });
+});
+
 test('messages that grow between listing and reading are packed as they are then', async () => {
 	const { store, archive } = makePlace();
 	for (const name of ['4.one', '5.two']) store.put(`anna/INBOX/${name}:2,`, { content: `Subject: ${name}\n\n${'grows '.repeat(250_000)}` });
