@@ -105,8 +105,12 @@ const FAILURES: Readonly<Record<string, Failure>> = {
 	ENAMETOOLONG: { unreadable: 'io', text: 'its path is too long' },
 };
 
+/** How libuv calls what it has no name for: EUCLEAN, EBADMSG and others of a damaged file system. */
+const UNNAMED = 'Unknown system error';
+
 function asFailure(error: unknown): Failure {
-	const failure = FAILURES[systemCode(error) ?? ''];
+	const code = systemCode(error) ?? '';
+	const failure = code.startsWith(UNNAMED) ? FAILURES.EIO : FAILURES[code];
 	if (failure === undefined) throw error;
 	return failure;
 }
