@@ -19,7 +19,7 @@ type Row = readonly [
 	known: PlacedWord | null,
 ];
 
-/** So many placements are made of their text at a time, and no more than so many characters but for one: anyone can write a long uidlist. */
+/** So many placements are made of their text at a time, and no more than so many characters but for one. */
 const PAGE = 512;
 const PAGE_LENGTH = 1 << 20;
 
