@@ -1,5 +1,5 @@
 import { type Finding, MailsealError } from '../domain/index.ts';
-import type { ListedPlacement } from '../sources/index.ts';
+import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import type { Arrived, Incoming } from './arrive.ts';
 import { arrive } from './arrive.ts';
@@ -22,6 +22,8 @@ export interface IngestRequest {
 	readonly attachmentMin: number;
 	readonly signal: AbortSignal;
 	readonly findings: Finding[];
+	/** A large message that nobody else can change. */
+	readonly ownCopy: (large: LargeMessage) => LargeMessage;
 	/** Told of each message read, with its bytes. */
 	readonly onRead: (bytes: number) => void;
 }
@@ -146,7 +148,7 @@ function takeLarge(incoming: Incoming, listed: ListedPlacement, request: IngestR
 	try {
 		const large = incoming.account.source.openLarge(listed.path);
 		if (large === null) return { kind: 'unreadable', why: 'vanished', text: 'no such file' };
-		return arriveLarge(incoming, { listed, large, request });
+		return arriveLarge(incoming, { listed, large: request.ownCopy(large), request });
 	} catch (error) {
 		return asUnread(error);
 	}

@@ -8,6 +8,7 @@ import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
 import { type Absent, type IngestRequest, ingestAll } from './ingest.ts';
 import type { Archive } from './open-archive.ts';
+import { makeOwnCopy } from './own-copy.ts';
 import type { PackRequest } from './requests.ts';
 import type { Scan } from './scan.ts';
 import { sealTenant } from './seal.ts';
@@ -162,6 +163,7 @@ function ingestRequest({ archive, workers, request, findings, tally }: TonightRe
 		attachmentMin: archive.attachmentMin,
 		signal: request.signal,
 		findings,
+		ownCopy: (large) => makeOwnCopy(large, { archive, signal: request.signal }),
 		onRead(bytes) {
 			tally.filesRead++;
 			tally.bytesRead += bytes;

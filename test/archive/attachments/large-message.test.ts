@@ -44,6 +44,7 @@ function arrive(readings: readonly Buffer[]) {
 		attachmentMin: 1000,
 		signal: never,
 		findings: [],
+		ownCopy: (large) => large,
 		onRead() {},
 	};
 	return { arrived: () => arriveLarge(incoming, { listed, large: large as never, request }), closed };

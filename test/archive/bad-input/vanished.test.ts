@@ -1,4 +1,4 @@
-import { renameSync, unlinkSync, utimesSync } from 'node:fs';
+import { readdirSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DEFAULT_BUNDLES, pack } from '../../../src/archive/index.ts';
@@ -146,6 +146,56 @@ test('a large message that is removed as it is opened is left out', async () => 
 	const { result, findings } = await packFrom(source, archive);
 	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3 } });
 	await expectWhole(archive, store);
+});
+
+test('a large message is copied before its bundle is written, so that its owner cannot stop the pack', async () => {
+	const { store, archive } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
+	const source = openMaildirSource(store.spec);
+	let readings = 0;
+	const changing = changedSource(source, {
+		openLarge(path) {
+			const large = source.openLarge(path);
+			if (large === null) return null;
+			return {
+				...large,
+				*chunks() {
+					readings++;
+					for (const chunk of large.chunks()) yield readings > 2 ? Buffer.alloc(chunk.length, 'x') : chunk;
+				},
+			};
+		},
+	});
+	const { result, findings } = await packFrom(changing, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 4 } });
+	expect(readdirSync(archive).filter((name) => name.startsWith('.tmp'))).toEqual([]);
+	await expectWhole(archive, store);
+});
+
+test('a large message that changes while it is copied is a finding', async () => {
+	const { store, archive, cur } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
+	const source = openMaildirSource(store.spec);
+	const changing = changedSource(source, {
+		openLarge(path) {
+			const large = source.openLarge(path);
+			if (large === null) return null;
+			const change = once(() => writeFileSync(join(cur, '4.large:2,'), 'X', { flag: 'r+' }));
+			return {
+				...large,
+				*chunks() {
+					yield* large.chunks();
+					change();
+				},
+			};
+		},
+	});
+	const { result, findings } = await packFrom(changing, archive);
+	expect(findings).toMatchObject([
+		{ code: 'message-unreadable', subject: 'anna/INBOX/4.large', text: 'Cannot read message: it changed while it was read' },
+	]);
+	expect(result.messages).toMatchObject({ total: 3 });
+	expect(readdirSync(archive).filter((name) => name.startsWith('.tmp'))).toEqual([]);
 });
 
 test('a large message that cannot be read is a finding, and the next pack tries again', async () => {
