@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
 import { type AttachmentId, type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
 import type { Arrived } from './arrive.ts';
-import { type Item, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import { type Item, inOrder, openBuilder } from './bundle-builder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
@@ -65,7 +65,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	}
 
 	async function flushIfFull(): Promise<void> {
-		if (builder.size >= bundles.target || builder.isFull(1) || builder.words >= MAX_WORDS) await writer.write('volatile', builder.take());
+		if (builder.size >= bundles.target || builder.isFull(1) || builder.isFullOfWords) await writer.write('volatile', builder.take());
 	}
 
 	const attachments = openAttachmentSealer({ catalog, writer, bundles, onNew: () => tally.attachments++ });
