@@ -1,6 +1,14 @@
 import { type ContentKind, composeBundle } from '../bundle/index.ts';
 import type { Catalog, Location } from '../catalog/index.ts';
-import type { AttachmentId, BundleId, BundleKind, BundleRef, MessageId, Policy } from '../domain/index.ts';
+import {
+	type AttachmentId,
+	type BundleId,
+	type BundleKind,
+	type BundleRef,
+	MailsealError,
+	type MessageId,
+	type Policy,
+} from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import type { BundleContents } from './bundle-builder.ts';
@@ -54,6 +62,10 @@ export async function writeBundle(
 		// A damaged file under the right name is replaced: its name says what it should be.
 		file.commit(path, { mode: 0o400, replace: sizeOf(path) !== null && !(await isWhole(path, id)) });
 		return { ref: { id, kind, size: draft.size }, locations: draft.locations, attachmentLocations: draft.attachmentLocations };
+	} catch (error) {
+		// What a signal is aborted with is the caller's: it may be no error of ours.
+		if (!(error instanceof MailsealError)) throwIfAborted(signal);
+		throw error;
 	} finally {
 		file.discard();
 	}
