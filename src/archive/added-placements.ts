@@ -2,11 +2,6 @@ import type { PlacedWord } from '../domain/index.ts';
 import type { ListedPlacement } from '../sources/index.ts';
 import type { NewPlacement } from './scan.ts';
 
-/** New placements of a folder, in little memory: a first pack has all of a store at once. */
-export interface AddedPlacements extends Iterable<NewPlacement> {
-	readonly length: number;
-}
-
 /** What many placements of a folder share. */
 type Shared = Pick<ListedPlacement, 'flags' | 'keywords' | 'dir'> & { readonly directory: string };
 
@@ -24,16 +19,17 @@ type Row = readonly [
 	known: PlacedWord | null,
 ];
 
-/** So many placements are made of their text at a time. */
+/** So many placements are made of their text at a time, and no more than so many characters but for one. */
 const PAGE = 512;
+const PAGE_LENGTH = 1 << 20;
 
-/** Packs placements; each iteration makes them anew. */
-export function packPlacements(placements: Iterable<NewPlacement>): AddedPlacements {
+/** Keeps new placements of a folder in little memory, since a first pack has all of a store at once; each iteration makes them anew. */
+export function packPlacements(placements: Iterable<NewPlacement>): Iterable<NewPlacement> {
 	const shared: Shared[] = [];
 	const known = new Map<string, number>();
 	const pages: Buffer[] = [];
-	let rows: Row[] = [];
-	let length = 0;
+	let rows: string[] = [];
+	let rowsLength = 0;
 
 	function sharedOf({ flags, keywords, dir }: ListedPlacement, directory: string): number {
 		const name = JSON.stringify([flags, keywords, dir, directory]);
@@ -56,19 +52,20 @@ export function packPlacements(placements: Iterable<NewPlacement>): AddedPlaceme
 	}
 
 	function endPage(): void {
-		if (rows.length > 0) pages.push(Buffer.from(JSON.stringify(rows)));
+		if (rows.length > 0) pages.push(Buffer.from(`[${rows.join()}]`));
 		rows = [];
+		rowsLength = 0;
 	}
 
 	for (const placement of placements) {
-		rows.push(rowOf(placement));
-		length++;
-		if (rows.length >= PAGE) endPage();
+		const row = JSON.stringify(rowOf(placement));
+		if (rows.length >= PAGE || rowsLength + row.length > PAGE_LENGTH) endPage();
+		rows.push(row);
+		rowsLength += row.length;
 	}
 	endPage();
 
 	return {
-		length,
 		*[Symbol.iterator]() {
 			for (const page of pages) {
 				for (const row of JSON.parse(page.toString()) as Row[]) yield placementOf(row, shared);
@@ -79,7 +76,9 @@ export function packPlacements(placements: Iterable<NewPlacement>): AddedPlaceme
 
 function placementOf(row: Row, all: readonly Shared[]): NewPlacement {
 	const [index, name, key, info, uid, uidlist, ambiguous, date, size, known] = row;
-	const { directory, ...shared } = all[index] ?? { flags: [], keywords: [], directory: '' };
+	const found = all[index];
+	if (found === undefined) throw new Error('a placement shares what was never kept');
+	const { directory, ...shared } = found;
 	return {
 		listed: {
 			key: typeof key === 'number' ? name.slice(0, key) : key,

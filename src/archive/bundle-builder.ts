@@ -23,6 +23,8 @@ export interface BundleBuilder {
 	readonly items: number;
 	readonly messages: number;
 	readonly words: number;
+	/** True where one more word would be too many for one bundle. */
+	readonly isFullOfWords: boolean;
 	/** True where so many more items would be too many for one bundle. */
 	isFull(more: number): boolean;
 	has(id: MessageId): boolean;
@@ -62,6 +64,12 @@ export function inOrder(words: readonly Word[]): Word[] {
 
 /** A manifest of more words than this is cut: it is read whole into memory. */
 export const MAX_WORDS = 50_000;
+/** So is one with more characters of what lies beside the mail, of which a folder has up to 22 million. */
+const MAX_TEXT = 64 << 20;
+
+function textOf(word: Word | undefined): number {
+	return word?.type === 'control' ? (word.content?.length ?? 0) : 0;
+}
 
 /** What a word speaks of; two words of one name contradict each other. */
 function subjectOf(word: Word): string {
@@ -95,6 +103,7 @@ function fresh() {
 		messages: new Map<MessageId, { readonly line: MessageLine; readonly stored: StoredBytes }>(),
 		attachments: new Map<AttachmentId, { readonly line: AttachmentLine; readonly stored: StoredBytes }>(),
 		words: new Map<string, Word>(),
+		text: 0,
 	};
 }
 
@@ -113,6 +122,9 @@ export function openBuilder(): BundleBuilder {
 		get words() {
 			return now.words.size;
 		},
+		get isFullOfWords() {
+			return now.words.size >= MAX_WORDS || now.text >= MAX_TEXT;
+		},
 		isFull: (more) => now.messages.size + now.attachments.size + more > MAX_ITEMS,
 		has: (id) => now.messages.has(id),
 		hasAttachment: (id) => now.attachments.has(id),
@@ -130,6 +142,7 @@ export function openBuilder(): BundleBuilder {
 		},
 		addWord(word) {
 			const subject = subjectOf(word);
+			now.text += textOf(word) - textOf(now.words.get(subject));
 			now.words.delete(subject);
 			now.words.set(subject, word);
 		},

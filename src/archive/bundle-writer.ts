@@ -1,6 +1,14 @@
 import { type ContentKind, composeBundle } from '../bundle/index.ts';
 import type { Catalog, Location } from '../catalog/index.ts';
-import type { AttachmentId, BundleId, BundleKind, BundleRef, MessageId, Policy } from '../domain/index.ts';
+import {
+	type AttachmentId,
+	type BundleId,
+	type BundleKind,
+	type BundleRef,
+	MailsealError,
+	type MessageId,
+	type Policy,
+} from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import type { BundleContents } from './bundle-builder.ts';
@@ -72,6 +80,8 @@ async function stageBundle(archive: Archive, { kind, contents, signal }: WriteRe
 		return { ref: { id, kind, size: draft.size }, locations: draft.locations, attachmentLocations: draft.attachmentLocations, durable };
 	} catch (error) {
 		file.discard();
+		// What a signal is aborted with is the caller's: it may be no error of ours.
+		if (!(error instanceof MailsealError)) throwIfAborted(signal);
 		throw error;
 	}
 }

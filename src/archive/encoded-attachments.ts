@@ -38,9 +38,9 @@ export function openEncodedAttachments(): EncodedAttachments {
 				return before === null ? { codec: 'none', stored: bytes } : { codec: 'gzip', stored: before.slice() };
 			}
 			const item = encodeAttachment(bytes, { compress: true });
+			if (item.codec === 'gzip' && item.stored.length > MOST_BYTES) return item;
 			// A copy: what is given out may be handed to another thread and is gone from this one then.
 			const kept = item.codec === 'gzip' ? item.stored.slice() : null;
-			if (kept !== null && kept.length > MOST_BYTES) return item;
 			remember(id, kept);
 			held += kept?.length ?? 0;
 			forgetOldest();

@@ -6,6 +6,7 @@ import { type Codec, MailsealError, type MessageId } from '../domain/index.ts';
 import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { type Arrived, arrive, type Incoming } from './arrive.ts';
+import { sha256 } from './hash.ts';
 import type { IngestRequest } from './ingest.ts';
 import { problemFinding } from './ingest-findings.ts';
 
@@ -28,7 +29,7 @@ export function arriveLarge(incoming: Incoming, given: { listed: ListedPlacement
 		const apart = takeApartStream(() => large.chunks(), { minimum, check: () => throwIfAborted(request.signal) });
 		if (apart.proved !== null && apart.proved !== whole.id) throw changed();
 		if (apart.problem !== null) request.findings.push(problemFinding(incoming, apart.problem));
-		const stored = { length: whole.length, crc32: whole.crc32, chunks: () => large.chunks() };
+		const stored = { length: whole.length, crc32: whole.crc32, sha256: whole.id, chunks: () => large.chunks() };
 		const message = {
 			id: whole.id,
 			size: whole.length,
@@ -76,7 +77,7 @@ function encodeLarge(
 ): { readonly codec: Codec; readonly stored: StoredBytes } {
 	if (item.length > SMALL) return { codec: 'none', stored: item };
 	const bytes = Buffer.concat([...item.chunks()]);
-	if (bytes.length !== item.length || crc32(bytes) !== item.crc32) throw changed();
+	if (sha256(bytes) !== item.sha256) throw changed();
 	return encode(bytes, { compress });
 }
 

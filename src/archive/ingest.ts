@@ -1,5 +1,5 @@
 import { type Finding, MailsealError } from '../domain/index.ts';
-import type { ListedPlacement } from '../sources/index.ts';
+import type { LargeMessage, ListedPlacement } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import type { Arrived, Incoming } from './arrive.ts';
 import { arrive } from './arrive.ts';
@@ -22,6 +22,8 @@ export interface IngestRequest {
 	readonly attachmentMin: number;
 	readonly signal: AbortSignal;
 	readonly findings: Finding[];
+	/** A large message that nobody else can change. */
+	readonly ownCopy: (large: LargeMessage) => LargeMessage;
 	/** Told of each message read, with its bytes. */
 	readonly onRead: (bytes: number) => void;
 }
@@ -94,12 +96,16 @@ function taskOf(paths: readonly string[], bytes: number, { compress, attachmentM
 type Unread = Extract<Ingested, { kind: 'unreadable' }>;
 
 async function settle(incoming: Incoming, first: Ingested, request: IngestRequest): Promise<Arrived | Absent> {
-	const { account, folder, placement } = incoming;
+	const { folder, placement } = incoming;
 	let { listed } = placement;
 	let read = take(incoming, { listed, item: first, request });
 	for (let tries = 0; 'why' in read && read.why === 'vanished' && tries < TRIES; tries++) {
-		const found = await account.source.find(account.root, folder.look, listed.key);
+		const found = await findAgain(incoming);
 		if (found === null) return { incoming, absent: 'gone' };
+		if ('why' in found) {
+			read = found;
+			break;
+		}
 		listed = found;
 		const { items } = await request.workers.run(taskOf([listed.path], placement.size, request));
 		const [item] = items;
@@ -109,6 +115,21 @@ async function settle(incoming: Incoming, first: Ingested, request: IngestReques
 	folder.signature = null;
 	request.findings.push(unreadableFinding(incoming, read));
 	return { incoming, absent: 'unreadable' };
+}
+
+/** The message under its present name; null where it is gone. */
+async function findAgain({ account, folder, placement }: Incoming): Promise<ListedPlacement | Unread | null> {
+	try {
+		return await account.source.find(account.root, folder.look, placement.listed.key);
+	} catch (error) {
+		return asUnread(error);
+	}
+}
+
+/** One message that cannot be read never stops a pack. */
+function asUnread(error: unknown): Unread {
+	if (!(error instanceof MailsealError) || (error.code !== 'permission' && error.code !== 'io')) throw error;
+	return { kind: 'unreadable', why: error.code, text: error.message };
 }
 
 /** The message that was read, or why it was not. */
@@ -127,9 +148,8 @@ function takeLarge(incoming: Incoming, listed: ListedPlacement, request: IngestR
 	try {
 		const large = incoming.account.source.openLarge(listed.path);
 		if (large === null) return { kind: 'unreadable', why: 'vanished', text: 'no such file' };
-		return arriveLarge(incoming, { listed, large, request });
+		return arriveLarge(incoming, { listed, large: request.ownCopy(large), request });
 	} catch (error) {
-		if (!(error instanceof MailsealError) || (error.code !== 'permission' && error.code !== 'io')) throw error;
-		return { kind: 'unreadable', why: error.code, text: error.message };
+		return asUnread(error);
 	}
 }

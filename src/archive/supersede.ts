@@ -1,7 +1,7 @@
 import type { CarriedMessage, Catalog } from '../catalog/index.ts';
 import type { BundleKind, PlacedWord, Progress, Tenant } from '../domain/index.ts';
 import { throwIfAborted } from './abort.ts';
-import { type Item, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import { type Item, openBuilder } from './bundle-builder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { carriedAttachmentBytes, carriedBytes } from './carry.ts';
 import type { CompactPlan } from './compact-plan.ts';
@@ -104,7 +104,7 @@ function openCutter(kind: BundleKind, { writer, bundles, signal }: Superseding):
 			if (word !== null) builder.addWord(word);
 			first ??= whose;
 			last = whose;
-			if (builder.size >= bundles.target || builder.words >= MAX_WORDS) await flush();
+			if (builder.size >= bundles.target || builder.isFullOfWords) await flush();
 		},
 	};
 }

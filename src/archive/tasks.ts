@@ -91,34 +91,52 @@ interface Tools {
 function ingestAll(task: IngestTask, tools: Tools): Ingested[] {
 	// One file sent to many often comes many times in a row: it is handed over once.
 	const encoded = new Map<string, IngestedAttachment>();
-	const allocate = openSlab(task.bytes);
-	return task.paths.map((path) => ingest(path, { task, ...tools, encoded, allocate }));
+	const slab = openSlab(task);
+	return task.paths.map((path) => ingest(path, { task, ...tools, encoded, slab }));
 }
 
 const LARGEST_SLAB = 4 << 20;
+/** Bytes by which the messages of a task may have grown since they were listed. */
+const GROWTH = 1 << 20;
 
 /** Room for files one behind the other, since most mail is so small that finding room for each would take as long as reading it. */
-function openSlab(bytes: number): (length: number) => Buffer {
+interface Slab {
+	/** Bytes that one more file may have; a file alone may have as many as any. */
+	readonly left: number;
+	allocate(length: number): Buffer;
+}
+
+function openSlab({ bytes, paths, limit }: IngestTask): Slab {
 	const slab = Buffer.allocUnsafeSlow(Math.min(bytes, LARGEST_SLAB));
 	let used = 0;
-	return (length) => {
-		if (used + length > slab.length) return Buffer.allocUnsafeSlow(length);
-		used += length;
-		return slab.subarray(used - length, used);
+	let given = 0;
+	return {
+		get left() {
+			return paths.length === 1 ? limit : Math.min(limit, Math.max(0, bytes + GROWTH - given));
+		},
+		allocate(length) {
+			given += length;
+			if (used + length > slab.length) return Buffer.allocUnsafeSlow(length);
+			used += length;
+			return slab.subarray(used - length, used);
+		},
 	};
 }
 
 interface Context extends Tools {
 	readonly task: IngestTask;
 	readonly encoded: Map<string, IngestedAttachment>;
-	readonly allocate: (bytes: number) => Buffer;
+	readonly slab: Slab;
 }
 
+/** Looked for again, and then read alone: a task in which each message grew to the limit would not fit into memory. */
+const GREW: Ingested = { kind: 'unreadable', why: 'vanished', text: 'it grew since it was listed' };
+
 function ingest(path: string, context: Context): Ingested {
-	const { task, open, lately, encoded, allocate } = context;
-	const read = open(path, { limit: task.limit, allocate });
+	const { task, open, lately, encoded, slab } = context;
+	const read = open(path, { limit: slab.left, allocate: slab.allocate });
 	if ('unreadable' in read) return { kind: 'unreadable', why: read.unreadable, text: read.text };
-	if (read.bytes === null) return { kind: 'large' };
+	if (read.bytes === null) return read.size > task.limit ? { kind: 'large' } : GREW;
 	const { recipe, parts, attachments, problem } = takeApart(read.bytes, { minimum: task.attachmentMin });
 	const apart: IngestedAttachment[] = [];
 	for (const [id, bytes] of attachments) {

@@ -2,12 +2,13 @@ import type { Catalog } from '../catalog/index.ts';
 import { dueOf } from '../classifier/index.ts';
 import { type AttachmentId, type BundleId, type Finding, formatInstant, type PlacedWord } from '../domain/index.ts';
 import type { Arrived } from './arrive.ts';
-import { type Item, inOrder, MAX_WORDS, openBuilder } from './bundle-builder.ts';
+import { type Item, inOrder, openBuilder } from './bundle-builder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 import { byPlace, divide } from './divide.ts';
 import { bundlesToFold, carryLive } from './fold.ts';
 import { type Absent, type IngestRequest, ingestAll } from './ingest.ts';
 import type { Archive } from './open-archive.ts';
+import { makeOwnCopy } from './own-copy.ts';
 import type { PackRequest } from './requests.ts';
 import type { Scan } from './scan.ts';
 import { sealTenant } from './seal.ts';
@@ -64,7 +65,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	}
 
 	async function flushIfFull(): Promise<void> {
-		if (builder.size >= bundles.target || builder.isFull(1) || builder.words >= MAX_WORDS) await writer.write('volatile', builder.take());
+		if (builder.size >= bundles.target || builder.isFull(1) || builder.isFullOfWords) await writer.write('volatile', builder.take());
 	}
 
 	const attachments = openAttachmentSealer({ catalog, writer, bundles, onNew: () => tally.attachments++ });
@@ -162,6 +163,7 @@ function ingestRequest({ archive, workers, request, findings, tally }: TonightRe
 		attachmentMin: archive.attachmentMin,
 		signal: request.signal,
 		findings,
+		ownCopy: (large) => makeOwnCopy(large, { archive, signal: request.signal }),
 		onRead(bytes) {
 			tally.filesRead++;
 			tally.bytesRead += bytes;

@@ -13,10 +13,12 @@ export interface Workers {
 
 /** `script`: the program's own file, which in a thread calls serveTasks; null runs everything in this thread. */
 export function openWorkers(options: { readonly jobs: number; readonly script: string | URL | null; readonly open: OpenMessage }): Workers {
+	const run = openTaskRunner(options.open);
 	const threads: Threads<Task, TaskResult> = openThreads({
 		jobs: options.jobs,
 		script: options.script,
-		work: openTaskRunner(options.open),
+		// As if it came from a thread: a small message must not hold all that was read with it.
+		work: async (task) => packTransfer(await run(task)).result,
 		reviveError,
 		here: { costOf, most: LITTLE },
 	});

@@ -7,16 +7,18 @@ import { Base64Reader } from './base64-reader.ts';
 import { ChunkCursor } from './chunk-cursor.ts';
 import { composeRecipe, type FoundPart, factsOf, isFileLeaf, MOST_PARTS_OF_LINE } from './compose-recipe.ts';
 import { rebuildPieces } from './rebuild.ts';
-import { encodeRecipeLine } from './recipe.ts';
+import { badRecipe, encodeRecipeLine } from './recipe.ts';
 import { type Leaf, openSplitter, type SplitProblem, type SplitResult } from './splitter.ts';
 
 /** Bytes taken from the source at once. */
 const STEP = 1 << 20;
 
-/** An item too large for memory: its length and CRC-32 are known, its bytes come in pieces, from the start at each call. */
+/** An item too large for memory: its length and checksums are known, its bytes come in pieces, from the start at each call. */
 export interface StreamedItem {
 	readonly length: number;
 	readonly crc32: number;
+	/** In lower-case hex. */
+	readonly sha256: string;
 	chunks(): Iterable<Uint8Array>;
 }
 
@@ -147,6 +149,7 @@ function itemOf(read: Open, { leaf, survey }: { readonly leaf: Leaf; readonly su
 	return {
 		length: survey.size,
 		crc32: survey.crc32,
+		sha256: survey.id,
 		*chunks() {
 			const source = new ChunkCursor(read());
 			try {
@@ -210,8 +213,9 @@ function proveRecipe(
 	}
 
 	let crc = 0;
+	const recipeHash = createHash('sha256');
 	function* counted(): Iterable<Buffer> {
-		for (const chunk of chunks()) {
+		for (const chunk of hashed(recipeHash, chunks())) {
 			crc = crc32(chunk, crc);
 			yield chunk;
 		}
@@ -228,7 +232,7 @@ function proveRecipe(
 		bodies.close();
 	}
 	const length = line.length + literals.reduce((sum, { start, end }) => sum + end - start, 0);
-	return { recipe: { length, crc32: crc, chunks }, proved: hash.digest('hex') };
+	return { recipe: { length, crc32: crc, sha256: recipeHash.digest('hex'), chunks }, proved: hash.digest('hex') };
 }
 
 function* hashed(hash: Hash, pieces: Iterable<Buffer>): Iterable<Buffer> {
@@ -245,11 +249,18 @@ function bodiesInOrder(source: ChunkCursor, parts: readonly FoundPart[]): () => 
 	return () => {
 		const { value } = apart.next();
 		if (value === undefined) return [];
-		const { leaf, text } = value;
+		const { leaf, id, text } = value;
 		source.skip(leaf.start - at);
 		at = leaf.end;
-		return bodyBytes(source, { leaf, isText: text !== undefined });
+		return asBefore(id, bodyBytes(source, { leaf, isText: text !== undefined }));
 	};
+}
+
+/** Whoever owns the file may change it between two readings: the recipe is proved with bytes that have the id which it names. */
+function* asBefore(id: AttachmentId | undefined, pieces: Iterable<Buffer>): Iterable<Buffer> {
+	const hash = createHash('sha256');
+	yield* hashed(hash, pieces);
+	if (hash.digest('hex') !== id) throw badRecipe(`attachment "${id}" has other bytes than before`);
 }
 
 function isSame(pieces: Iterable<Buffer>, read: Open): boolean {

@@ -1,11 +1,11 @@
-import type { Codec } from '../domain/index.ts';
+import { type Codec, MailsealError } from '../domain/index.ts';
 import { damaged } from './damage.ts';
 import { gunzip, gzip } from './gzip.ts';
 
 /** Up to here an attachment is tried as a whole: looking at samples first would cost as much. */
 const SMALL = 16 << 10;
-/** Above this nothing is compressed in memory. */
-const LARGEST_COMPRESSED = 64 << 20;
+/** No attachment above this is compressed. */
+const LARGEST_ATTACHMENT = 64 << 20;
 const SAMPLES = 4;
 const SAMPLE = 4 << 10;
 
@@ -15,7 +15,7 @@ export interface EncodedItem {
 	readonly stored: Uint8Array;
 }
 
-/** The bytes to store for a message or recipe; one that would not shrink by a tenth stays as it is. */
+/** The bytes to store for a message or recipe; one that would not shrink by a tenth, or not come back, stays as it is. */
 export function encodeItem(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
 	return encodeAs('message', bytes, options);
 }
@@ -23,9 +23,19 @@ export function encodeItem(bytes: Uint8Array, options: { readonly compress: bool
 function encodeAs(kind: 'message' | 'attachment', bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
 	if (options.compress) {
 		const stored = gzip(bytes, kind);
-		if (pays(stored.length, bytes.length)) return { codec: 'gzip', stored };
+		if (pays(stored.length, bytes.length) && givesBack(stored, bytes)) return { codec: 'gzip', stored };
 	}
 	return { codec: 'none', stored: bytes };
+}
+
+/** Undone once, by another program than made it: neither an error of a compressor nor one of the memory must be found out years later. */
+function givesBack(stored: Uint8Array, bytes: Uint8Array): boolean {
+	try {
+		return Buffer.compare(gunzip(stored, { limit: bytes.length, thing: 'item' }), bytes) === 0;
+	} catch (error) {
+		if (!(error instanceof MailsealError) || error.code !== 'archive-damaged') throw error;
+		return false;
+	}
 }
 
 /**
@@ -33,7 +43,7 @@ function encodeAs(kind: 'message' | 'attachment', bytes: Uint8Array, options: { 
  * that would not shrink, so above 16 KiB samples of the content decide whether that is tried; above 64 MiB it never is.
  */
 export function encodeAttachment(bytes: Uint8Array, options: { readonly compress: boolean }): EncodedItem {
-	const compress = options.compress && bytes.length <= LARGEST_COMPRESSED && (bytes.length <= SMALL || samplesShrink(bytes));
+	const compress = options.compress && bytes.length <= LARGEST_ATTACHMENT && (bytes.length <= SMALL || samplesShrink(bytes));
 	return encodeAs('attachment', bytes, { compress });
 }
 

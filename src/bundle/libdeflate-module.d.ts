@@ -12,5 +12,12 @@ declare module 'libdeflate-module' {
 		_libdeflate_gzip_compress(compressor: number, input: number, inputLength: number, output: number, outputLength: number): number;
 	}
 
-	export default function createModule(): LibdeflateModule;
+	/** The object that becomes the module. */
+	export interface ModuleSettings {
+		printErr(text: string): void;
+		/** Put there while the module is made; fails where that fails. */
+		readonly ready?: Promise<unknown>;
+	}
+
+	export default function createModule(settings: ModuleSettings): LibdeflateModule;
 }

@@ -1,9 +1,10 @@
-import { crc32 } from 'node:zlib';
-import createModule, { type LibdeflateModule } from 'libdeflate-module';
+import createModule, { type LibdeflateModule, type ModuleSettings } from 'libdeflate-module';
 import { MailsealError } from '../domain/index.ts';
 
 /** Room that is kept between two calls; nearly all mail fits. */
 const KEPT = 256 << 10;
+/** After an item above this the module is let go with the memory that it took. */
+const LARGE = 8 << 20;
 
 interface Compressor {
 	gzip(bytes: Uint8Array): Uint8Array;
@@ -11,30 +12,54 @@ interface Compressor {
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
-/** The module listens for errors of the whole process as soon as it is made, which is not its affair. */
+/** The module listens for errors of the whole process as soon as it is made, and talks to the console, which is not its affair. */
 function load(): LibdeflateModule {
 	const before = EVENTS.map((event) => new Set<unknown>(process.rawListeners(event)));
-	const module = createModule();
-	for (const [index, event] of EVENTS.entries()) {
-		for (const listener of process.rawListeners(event)) {
-			if (!before[index]?.has(listener)) process.removeListener(event, listener as (...args: unknown[]) => void);
+	const module: ModuleSettings = { printErr() {} };
+	try {
+		return createModule(module);
+	} catch (error) {
+		// The error is told once more to whoever waits for the module.
+		module.ready?.catch(() => {});
+		if (!(error instanceof RangeError)) throw error;
+		throw new MailsealError('io', 'Cannot compress: WebAssembly gets no memory', {
+			hint: 'lift the limit on the address space (ulimit -v, LimitAS= in systemd), of which each thread reserves 10 GiB and uses little',
+			cause: error,
+		});
+	} finally {
+		for (const [index, event] of EVENTS.entries()) {
+			for (const listener of process.rawListeners(event)) {
+				if (!before[index]?.has(listener)) process.removeListener(event, listener as (...args: unknown[]) => void);
+			}
 		}
 	}
-	return module;
 }
 
 let module: LibdeflateModule | undefined;
 const compressors = new Map<number, Compressor>();
 
-/** One gzip member (RFC 1952) at one of libdeflate's levels; `io` where there is no memory for it. */
+/** The memory of a module only grows, and after a failure nobody knows what is in it: the next call makes another. */
+function letGo(): void {
+	module = undefined;
+	compressors.clear();
+}
+
+/** One gzip member (RFC 1952) at one of libdeflate's levels; `io` where there is no memory for it. Whoever keeps it instead of the bytes proves it. */
 export function libdeflateGzip(bytes: Uint8Array, level: number): Uint8Array {
-	let compressor = compressors.get(level);
-	if (compressor === undefined) {
-		module ??= load();
-		compressor = openCompressor(module, level);
-		compressors.set(level, compressor);
+	let isKept = false;
+	try {
+		let compressor = compressors.get(level);
+		if (compressor === undefined) {
+			module ??= load();
+			compressor = openCompressor(module, level);
+			compressors.set(level, compressor);
+		}
+		const stored = compressor.gzip(bytes);
+		isKept = bytes.length <= LARGE;
+		return stored;
+	} finally {
+		if (!isKept) letGo();
 	}
-	return compressor.gzip(bytes);
 }
 
 function openCompressor(wasm: LibdeflateModule, level: number): Compressor {
@@ -52,13 +77,7 @@ function openCompressor(wasm: LibdeflateModule, level: number): Compressor {
 	function compress(bytes: Uint8Array, place: { input: number; output: number; room: number }): Uint8Array {
 		wasm.HEAPU8.set(bytes, place.input);
 		const length = wasm._libdeflate_gzip_compress(handle, place.input, bytes.length, place.output, place.room);
-		const stored = wasm.HEAPU8.slice(place.output, place.output + length);
-		// What was compressed must be what was given, whatever became of the memory of the module.
-		const trailer = new DataView(stored.buffer, stored.byteOffset + Math.max(0, length - 8));
-		if (length < 18 || trailer.getUint32(0, true) !== crc32(bytes) || trailer.getUint32(4, true) !== bytes.length >>> 0) {
-			throw new Error(`libdeflate compressed ${bytes.length} bytes to something else`);
-		}
-		return stored;
+		return wasm.HEAPU8.slice(place.output, place.output + length);
 	}
 
 	return {

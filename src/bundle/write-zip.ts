@@ -14,6 +14,8 @@ const TURN = 16 << 20;
 export interface StreamedBytes {
 	readonly length: number;
 	readonly crc32: number;
+	/** In lower-case hex, for bytes that somebody else may change meanwhile: anyone can make others of the same CRC-32. */
+	readonly sha256?: string;
 	chunks(): Iterable<Uint8Array>;
 }
 
@@ -119,6 +121,7 @@ function openStage(forward: (bytes: Uint8Array) => void): Stage {
 
 /** The pieces of an item; fails where it is not what it promised to be, which its header says already. */
 function* asPromised(name: string, item: StreamedBytes): Generator<Uint8Array, void, undefined> {
+	const digest = item.sha256 === undefined ? null : createHash('sha256');
 	let length = 0;
 	let crc = 0;
 	function changed(found: string): MailsealError {
@@ -130,8 +133,10 @@ function* asPromised(name: string, item: StreamedBytes): Generator<Uint8Array, v
 		length += piece.length;
 		if (length > item.length) throw changed(`more than ${item.length} bytes`);
 		crc = crc32(piece, crc);
+		digest?.update(piece);
 		if (piece.length > 0) yield piece;
 	}
 	if (length !== item.length) throw changed(`${length} bytes instead of ${item.length}`);
 	if (crc !== item.crc32) throw changed('bytes with another CRC-32');
+	if (digest !== null && digest.digest('hex') !== item.sha256) throw changed('bytes with another SHA-256');
 }

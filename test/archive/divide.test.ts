@@ -109,6 +109,19 @@ test('news about mail that is sealed already does not fill a bundle', () => {
 	expect(divided(scanOf([]), catalog, DUE).sealed).toEqual([]);
 });
 
+test('new mail of a folder comes in the order of date and key, each time', () => {
+	const seen = scanOf([{ place: 'anna@example.org/INBOX/first', size: 1000 }]);
+	const folder = seen.accounts[0]?.folders[0];
+	const [first] = folder?.added ?? [];
+	if (folder === undefined || first === undefined) throw new Error('no mail');
+	const added = ['c', 'a', 'b'].map((key) => ({ ...first, listed: { ...first.listed, key }, date: DAY_ZERO - (key === 'c' ? 1 : 0) }));
+	Object.assign(folder, { added: [first, ...added] });
+	const [mail] = divide(seen, { catalog: waitingIn(), policy: DEFAULT_POLICY, bundles, now: DUE }).quiet;
+	for (let time = 0; time < 2; time++) {
+		expect([...(mail?.incoming ?? [])].map(({ placement }) => placement.listed.key)).toEqual(['c', 'a', 'b', 'first']);
+	}
+});
+
 test('tenants are judged apart and come in the order of their names', () => {
 	const catalog = waitingIn({ place: 'x@b.example/INBOX/1', size: 2000 }, { place: 'x@a.example/INBOX/2', size: 2000 });
 	const seen = scanOf([

@@ -50,4 +50,13 @@ describe('openEncodedAttachments()', () => {
 		for (let number = 1; number < 20; number++) attachments.encode(idOf(number), half(2_000_000));
 		expect(attachments.encode(idOf(0), Buffer.alloc(20_000)).codec).toBe('gzip');
 	});
+
+	it('forgets the one used longest ago', () => {
+		const attachments = openEncodedAttachments();
+		attachments.encode(idOf(0), noise(20_000));
+		for (let number = 1; number < 20; number++) {
+			attachments.encode(idOf(number), half(2_000_000));
+			expect(attachments.encode(idOf(0), Buffer.alloc(20_000)).codec).toBe('none');
+		}
+	});
 });

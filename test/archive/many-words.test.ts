@@ -44,6 +44,18 @@ test('a pack of more words than one bundle may have writes several, and they reb
 	expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
 });
 
+test('a pack of large files beside the mail writes several bundles: a manifest is read whole into memory', async () => {
+	const store = makeMailStore();
+	store.put('anna/INBOX/1.a:2,S');
+	const archive = join(temporaryFolder(), 'archive');
+	const controls = controlFiles(100, 'YWJj'.repeat(1 << 18));
+	const first = await packOnce(archive, store.spec, { sources: [withControls(store, controls)], now: DAY_ZERO });
+	expect(first).toMatchObject({ findings: [], result: { volatile: { bundles: 2 }, messages: { total: 1 } } });
+	const counts = (await listedBundles(archive)).map(({ lines }) => lines.filter(({ type }) => type === 'control').length);
+	expect(counts).toEqual([64, 36]);
+	expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
+});
+
 test('inOrder() puts removals before what is made anew, from the inside out, and keeps the order of equals', () => {
 	const place = placeOf('anna/INBOX/1.a');
 	const { account, folder } = place;

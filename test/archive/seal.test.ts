@@ -98,7 +98,7 @@ async function sealMail(
 		policy: DEFAULT_POLICY,
 		now: settings.now ?? DAY_ZERO + 40 * DAY,
 		findings: [],
-		ingest: { workers, compress: false, attachmentMin: 1, signal: never, findings: [], onRead() {} },
+		ingest: { workers, compress: false, attachmentMin: 1, signal: never, findings: [], ownCopy: (large) => large, onRead() {} },
 		onVolatile: (incoming) => volatile.push(incoming.placement.listed.key),
 		onSealed() {},
 		onAbsent: ({ incoming }) => absent.push(incoming.placement.listed.key),

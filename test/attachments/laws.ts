@@ -62,6 +62,6 @@ function bytesOf(item: StreamedItem): Buffer {
 	const chunks: Buffer[] = [];
 	for (const chunk of item.chunks()) chunks.push(Buffer.from(chunk));
 	const bytes = Buffer.concat(chunks);
-	expect([item.length, item.crc32]).toEqual([bytes.length, crc32(bytes)]);
+	expect([item.length, item.crc32, item.sha256]).toEqual([bytes.length, crc32(bytes), createHash('sha256').update(bytes).digest('hex')]);
 	return bytes;
 }

@@ -11,7 +11,7 @@ function damage(code: string) {
 
 const TEXT = Buffer.from('Hello Ann, how are you?\n'.repeat(50));
 
-const { gzipped } = vi.hoisted(() => ({ gzipped: [] as number[] }));
+const { gzipped, fault } = vi.hoisted(() => ({ gzipped: [] as number[], fault: { spoil: (stored: Uint8Array) => stored } }));
 
 /** Notes the length of everything that is given to gzip. */
 vi.mock('../../src/bundle/libdeflate.ts', async (importOriginal) => {
@@ -19,7 +19,7 @@ vi.mock('../../src/bundle/libdeflate.ts', async (importOriginal) => {
 	return {
 		libdeflateGzip(bytes: Uint8Array, level: number) {
 			gzipped.push(bytes.length);
-			return libdeflate.libdeflateGzip(bytes, level);
+			return fault.spoil(libdeflate.libdeflateGzip(bytes, level));
 		},
 	};
 });
@@ -62,11 +62,28 @@ describe('encodeItem() and decodeItem()', () => {
 		expect(stored).toBe(noise);
 	});
 
+	it.each<[string, (stored: Uint8Array) => Uint8Array]>([
+		['with a wrong byte', (stored) => Uint8Array.from(stored, (byte, index) => (index === 40 ? byte ^ 1 : byte))],
+		['cut off', (stored) => stored.subarray(0, -9)],
+		['of nothing', (stored) => stored.subarray(0, 0)],
+		['that is whole and of something else', () => gzipSync(Buffer.alloc(TEXT.length, 'x'))],
+	])('keep the bytes as they are where the compressor gives a member %s', (_what, spoil) => {
+		fault.spoil = spoil;
+		try {
+			expect(encodeItem(TEXT, { compress: true })).toEqual({ codec: 'none', stored: TEXT });
+			expect(encodeAttachment(TEXT, { compress: true })).toEqual({ codec: 'none', stored: TEXT });
+		} finally {
+			fault.spoil = (stored) => stored;
+		}
+	});
+
 	it('write a gzip member without a time, that any gunzip reads', () => {
 		const { codec, stored } = encodeItem(TEXT, { compress: true });
 		expect(codec).toBe('gzip');
 		expect([...stored.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff]);
 		expect(gunzipSync(stored).equals(TEXT)).toBe(true);
+		const attachment = encodeAttachment(TEXT, { compress: true });
+		expect([...attachment.stored.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 	});
 
 	it('take a gzip member that another program wrote', () => {

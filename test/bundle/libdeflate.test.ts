@@ -1,10 +1,33 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import type { LibdeflateModule } from 'libdeflate-module';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { insteadOf } from '../../scripts/instead-of.mjs';
 import { libdeflateGzip } from '../../src/bundle/libdeflate.ts';
 import { RUNS, SEED } from './sample-content.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+const { made } = vi.hoisted(() => ({ made: [] as LibdeflateModule[] }));
+
+/** Notes each module that is made. */
+vi.mock('libdeflate-module', async (importOriginal) => {
+	const { default: createModule } = await importOriginal<typeof import('libdeflate-module')>();
+	return {
+		default(...settings: Parameters<typeof createModule>) {
+			const module = createModule(...settings);
+			made.push(module);
+			return module;
+		},
+	};
+});
 
 function noise(length: number): Buffer {
 	return createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16)).update(Buffer.alloc(length));
@@ -56,5 +79,48 @@ describe('libdeflateGzip()', () => {
 		libdeflateGzip(Buffer.from('x'), 2);
 		const listeners = ['uncaughtException', 'unhandledRejection'].flatMap((event) => process.rawListeners(event));
 		expect(listeners.filter((listener) => /ExitStatus|throw reason/.test(String(listener)))).toEqual([]);
+	});
+
+	it('keeps no memory of a large item', () => {
+		const before = made.length;
+		libdeflateGzip(Buffer.alloc(40 << 20), 1);
+		const text = Buffer.from('small');
+		for (const level of [1, 4, 1]) expect(gunzipSync(libdeflateGzip(text, level)).equals(text)).toBe(true);
+		expect(made.length).toBeLessThanOrEqual(before + 2);
+		expect(made.at(-1)?.HEAPU8.length).toBeLessThan(20 << 20);
+	});
+
+	it.skipIf(process.platform !== 'linux')('says so where the process may not have the memory that WebAssembly reserves', async () => {
+		const folder = mkdtempSync(join(tmpdir(), 'mailseal-libdeflate-'));
+		onTestFinished(() => rmSync(folder, { recursive: true }));
+		const script = join(folder, 'compress.cjs');
+		await build({
+			stdin: {
+				contents: `
+					import { libdeflateGzip } from './src/bundle/libdeflate.ts';
+					try {
+						libdeflateGzip(Buffer.from('x'), 1);
+					} catch ({ code, message }) {
+						console.log(code, message);
+					}
+					const ears = () => process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
+					setImmediate(() => console.log(ears(), 'listen'));
+				`,
+				resolveDir: ROOT,
+			},
+			absWorkingDir: ROOT,
+			bundle: true,
+			platform: 'node',
+			format: 'cjs',
+			...insteadOf,
+			outfile: script,
+			logLevel: 'error',
+		});
+		const { stdout, stderr } = spawnSync('sh', ['-c', 'ulimit -v 6000000 && exec "$0" "$1"', process.execPath, script], {
+			encoding: 'utf8',
+		});
+		// A Node that reserves less compresses.
+		expect(['io Cannot compress: WebAssembly gets no memory\n0 listen\n', '0 listen\n']).toContain(stdout);
+		expect(stderr).toBe('');
 	});
 });

@@ -218,6 +218,12 @@ describe('BundleDraft.write()', () => {
 		await expect(written(streamedBundle(mail, item))).rejects.toThrow(expect.objectContaining({ code: 'io', retryable: true }));
 	});
 
+	it('throws where a streamed item has other bytes of the same CRC-32', async () => {
+		const item = { ...streamed(mail), sha256: hash('sha256', 'others') };
+		await expect(written(streamedBundle(mail, item))).rejects.toThrow(expect.objectContaining({ code: 'io', retryable: true }));
+		await written(streamedBundle(mail, { ...item, sha256: hash('sha256', mail) }));
+	});
+
 	it('throws what a streamed item throws, and closes it', async () => {
 		const log: string[] = [];
 		const failure = new Error('the disk is gone');
@@ -303,6 +309,28 @@ describe('BundleDraft.write()', () => {
 		await expect(stopped).rejects.toBe(reason);
 		expect(calls).toBe(1);
 		expect(log).toEqual(['closed']);
+	});
+
+	it('hears meanwhile that it is to stop, in the middle of a large item and between smaller ones', async () => {
+		const big = Buffer.alloc(40 << 20);
+		const small = Array.from({ length: 40 }, (_, index) => Buffer.alloc(1 << 20, `mail ${index} `));
+		const messages = small.map((stored) => ({ id: messageId(stored), codec: 'none', recipe: false, stored }) as const);
+		const lines = messages.map(({ id, stored }) => messageLine(id, 'none', stored.length));
+		const drafts = [
+			streamedBundle(big, streamed(big, { piece: 1 << 20 })),
+			composeBundle({ kind: 'messages', messages, attachments: [], lines }),
+		];
+		for (const draft of drafts) {
+			const reason = new Error('interrupted');
+			const controller = new AbortController();
+			let taken = 0;
+			const stopped = draft.write((bytes) => {
+				taken += bytes.length;
+			}, controller.signal);
+			setImmediate(() => controller.abort(reason));
+			await expect(stopped).rejects.toBe(reason);
+			expect(taken).toBeLessThan(40 << 20);
+		}
 	});
 
 	it('takes from a streamed item no faster than the sink takes from it', async () => {

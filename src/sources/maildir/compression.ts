@@ -6,8 +6,8 @@ import { bunzip2 } from './bzip2.ts';
 import { decodeDovecotLz4 } from './lz4.ts';
 import { unzstd } from './zstd.ts';
 
-/** Bytes that a message may have once its compression is undone: a few kilobytes can claim to be any size. */
-export const UNPACKED_LIMIT = 1024 * 1024 * 1024;
+/** Bytes that a message may have once its compression is undone: a few kilobytes can claim to be any size. libdeflate has no room for 1 GiB. */
+export const UNPACKED_LIMIT = 512 * 1024 * 1024;
 /** Bytes of a file that tell how it is compressed. */
 export const MAGIC_LENGTH = 15;
 

@@ -19,6 +19,8 @@ export interface IndexFiles {
 
 const LIMIT = 64 * 1024 * 1024;
 const TRIES = 3;
+/** Characters of all keywords of a message: anyone can give thousands to each of theirs. */
+const MAX_LENGTH = 8192;
 
 /** The keywords of a folder beyond those that `table` names; null where there are none. A damaged index is a finding. */
 export function readIndexKeywords(directory: DiskPath, table: readonly (string | undefined)[], findings: Finding[]): IndexKeywords | null {
@@ -92,6 +94,7 @@ function beyondTable(state: KeywordState, table: readonly (string | undefined)[]
 	const byUid = new Map<number, readonly string[]>();
 	for (const [uid, keywords] of state.byUid) {
 		const names = [...keywords].flatMap((number) => beyond.get(number) ?? []);
+		if (names.reduce((total, { length }) => total + length, 0) > MAX_LENGTH) throw new BrokenIndex(`message ${uid} has too many of them`);
 		if (names.length > 0) byUid.set(uid, names);
 	}
 	return { byUid };

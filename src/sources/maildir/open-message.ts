@@ -43,7 +43,7 @@ export function openDescriptor(path: string): number | Failure {
 		failure = checkPlace(descriptor, place);
 	} catch (error) {
 		closeSync(descriptor);
-		throw error;
+		return asFailure(error);
 	}
 	if (failure === null) return descriptor;
 	closeSync(descriptor);
@@ -99,12 +99,18 @@ const FAILURES: Readonly<Record<string, Failure>> = {
 	EISDIR: { unreadable: 'not-a-file', text: 'it is a directory' },
 	ENOTDIR: { unreadable: 'vanished', text: 'its folder is no directory any more' },
 	EIO: { unreadable: 'io', text: 'the disk reports a read error' },
+	// fcntl(2), F_SETLEASE: the owner of a file can have others wait, who may not wait here.
+	EAGAIN: { unreadable: 'io', text: 'a program holds a lease on it' },
 	ETIMEDOUT: { unreadable: 'io', text: 'the file server does not answer' },
 	ENAMETOOLONG: { unreadable: 'io', text: 'its path is too long' },
 };
 
+/** How libuv calls what it has no name for: EUCLEAN, EBADMSG and others of a damaged file system. */
+const UNNAMED = 'Unknown system error';
+
 function asFailure(error: unknown): Failure {
-	const failure = FAILURES[systemCode(error) ?? ''];
+	const code = systemCode(error) ?? '';
+	const failure = code.startsWith(UNNAMED) ? FAILURES.EIO : FAILURES[code];
 	if (failure === undefined) throw error;
 	return failure;
 }

@@ -59,6 +59,7 @@ export function readSmallFile(path: DiskPath, limit: number): SmallFile {
 		if (code === 'ENXIO') return skipped(path, 'control-not-a-file', 'it is not a regular file');
 		if (code === 'EACCES' || code === 'EPERM') return skipped(path, 'control-unreadable', 'permission denied');
 		if (code === 'EIO') return skipped(path, 'control-unreadable', 'the disk reports a read error');
+		if (code === 'EAGAIN') return skipped(path, 'control-unreadable', 'a program holds a lease on it');
 		throw asMailsealError(error, 'read', shownPath(path));
 	}
 	try {

@@ -2,6 +2,8 @@ import { textOfName } from './disk-name.ts';
 import { baseOf } from './file-name.ts';
 
 const MAX_UID = 0xffff_ffff;
+/** Characters of fields that are kept of a line; a GUID and a UIDL are the longest. */
+const MAX_FIELDS = 1000;
 
 /** One message's line: its UID and the other fields as they stand. */
 export interface UidlistEntry {
@@ -71,7 +73,8 @@ function parseHeader(line: string): Header | null {
 		else if (token.startsWith('N')) uidNext = parseNumber(token.slice(1));
 		else if (token !== '') fields.push(token);
 	}
-	return { version: 3, uidValidity, uidNext, fields: fields.join(' ') };
+	const kept = fields.join(' ');
+	return kept.length > MAX_FIELDS ? null : { version: 3, uidValidity, uidNext, fields: kept };
 }
 
 interface Line extends UidlistEntry {
@@ -85,8 +88,8 @@ function parseLine3(line: string): Line | null {
 	const space = line.indexOf(' ');
 	const uid = parseNumber(line.slice(0, space));
 	const base = line.slice(colon + 1);
-	if (uid === undefined || base === '') return null;
-	return { uid, base, fields: line.slice(space + 1, colon).trim() };
+	const fields = line.slice(space + 1, colon).trim();
+	return uid === undefined || base === '' || fields.length > MAX_FIELDS ? null : { uid, base, fields };
 }
 
 /** `<uid> <name>` */

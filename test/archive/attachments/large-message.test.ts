@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { Incoming } from '../../../src/archive/arrive.ts';
 import { sha256, sha256Of } from '../../../src/archive/hash.ts';
@@ -43,6 +44,7 @@ function arrive(readings: readonly Buffer[]) {
 		attachmentMin: 1000,
 		signal: never,
 		findings: [],
+		ownCopy: (large) => large,
 		onRead() {},
 	};
 	return { arrived: () => arriveLarge(incoming, { listed, large: large as never, request }), closed };
@@ -76,6 +78,26 @@ test.each([1, 2, 3, 6])('a message that changed after reading %i of it is not ta
 	const { arrived, closed } = arrive([...Array(same).fill(MAIL), other]);
 	expect(arrived).toThrow(expect.objectContaining({ code: 'io', retryable: true }));
 	expect(closed).toEqual([1]);
+});
+
+/** The same mail with another file of the same length and CRC-32: the polynomial divides what was changed. */
+function withForgedFile(): Buffer {
+	const bytes = Buffer.from(FILES[0]?.bytes ?? '');
+	for (const [index, change] of [0x41, 0x06, 0x71, 0xdb, 0x01].entries()) bytes[100 + index] = (bytes[100 + index] ?? 0) ^ change;
+	expect(crc32(bytes)).toBe(crc32(FILES[0]?.bytes ?? ''));
+	return mailWith([{ name: 'a.bin', bytes }, ...FILES.slice(1)], { subject: 'in pieces' });
+}
+
+test('an attachment that is exchanged for one of the same CRC-32 before it is stored is not taken', () => {
+	const { arrived, closed } = arrive([...Array(6).fill(MAIL), withForgedFile()]);
+	expect(arrived).toThrow(expect.objectContaining({ code: 'io', retryable: true }));
+	expect(closed).toEqual([1]);
+});
+
+test('an attachment that was another one while its id was computed is not taken apart', () => {
+	const { line, stored, attachments } = arrive([MAIL, MAIL, withForgedFile(), MAIL]).arrived();
+	expect([line.id, attachments, line.recipe]).toEqual([sha256(MAIL), [], undefined]);
+	expect(stored).toMatchObject({ length: MAIL.length, sha256: sha256(MAIL) });
 });
 
 test('a message above 64 MiB is stored with its attachments apart, in two sealed bundles, and comes back', {

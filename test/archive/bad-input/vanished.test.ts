@@ -1,10 +1,11 @@
-import { renameSync, unlinkSync, utimesSync } from 'node:fs';
+import { readdirSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DEFAULT_BUNDLES, pack } from '../../../src/archive/index.ts';
 import { DEFAULT_POLICY, MailsealError, SILENT } from '../../../src/domain/index.ts';
 import { type MailSource, openMaildirSource } from '../../../src/sources/index.ts';
 import { archiveAt, inThisThread, never, packOnce, restoreOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
+import { changedSource } from '../../support/changed-source.ts';
 import { DAY, DAY_ZERO, type MailStore, makeMailStore } from '../../support/mail-store.ts';
 import { compareTreeStates, readTreeState } from '../../support/tree-state.ts';
 
@@ -90,6 +91,32 @@ test('a message that is renamed between listing and reading is packed under its 
 	await expectWhole(archive, store);
 });
 
+test('a message that cannot be looked for again is a finding, and the next pack tries again', async () => {
+	const { store, archive, cur } = makePlace();
+	const hide = once(() => renameSync(join(cur, '2.mail:2,'), join(cur, '../tmp/2.mail')));
+	const source = changedSource(disturbed(store, { afterListing: hide }), {
+		async find() {
+			throw new MailsealError('io', 'Cannot look at "2.mail": ELOOP');
+		},
+	});
+	const { result, findings } = await packFrom(source, archive);
+	expect(findings).toMatchObject([{ code: 'message-unreadable', subject: 'anna/INBOX/2.mail', text: 'Cannot look at "2.mail": ELOOP' }]);
+	expect(result.messages).toMatchObject({ total: 2, added: 2 });
+	renameSync(join(cur, '../tmp/2.mail'), join(cur, '2.mail:2,'));
+	utimesSync(cur, new Date(DAY_ZERO), new Date(DAY_ZERO));
+	expect((await packOnce(archive, store.spec)).result.messages).toMatchObject({ total: 3, added: 1 });
+});
+
+test('messages that grow between listing and reading are packed as they are then', async () => {
+	const { store, archive } = makePlace();
+	for (const name of ['4.one', '5.two']) store.put(`anna/INBOX/${name}:2,`, { content: `Subject: ${name}\n\n${'grows '.repeat(250_000)}` });
+	const source = openMaildirSource(store.spec);
+	const listedEarlier = changedSource(source, { measure: (path) => ({ date: source.measure(path)?.date ?? 0, size: 10 }) });
+	const { result, findings } = await packFrom(listedEarlier, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 5, added: 5 } });
+	await expectWhole(archive, store);
+});
+
 test('a message that moves to another folder between listing and reading is there after the next pack', async () => {
 	const { store, archive } = makePlace();
 	store.put('anna/Other/9.other:2,');
@@ -119,6 +146,56 @@ test('a large message that is removed as it is opened is left out', async () => 
 	const { result, findings } = await packFrom(source, archive);
 	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 3 } });
 	await expectWhole(archive, store);
+});
+
+test('a large message is copied before its bundle is written, so that its owner cannot stop the pack', async () => {
+	const { store, archive } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
+	const source = openMaildirSource(store.spec);
+	let readings = 0;
+	const changing = changedSource(source, {
+		openLarge(path) {
+			const large = source.openLarge(path);
+			if (large === null) return null;
+			return {
+				...large,
+				*chunks() {
+					readings++;
+					for (const chunk of large.chunks()) yield readings > 2 ? Buffer.alloc(chunk.length, 'x') : chunk;
+				},
+			};
+		},
+	});
+	const { result, findings } = await packFrom(changing, archive);
+	expect({ findings, messages: result.messages }).toMatchObject({ findings: [], messages: { total: 4 } });
+	expect(readdirSync(archive).filter((name) => name.startsWith('.tmp'))).toEqual([]);
+	await expectWhole(archive, store);
+});
+
+test('a large message that changes while it is copied is a finding', async () => {
+	const { store, archive, cur } = makePlace();
+	store.put('anna/INBOX/4.large:2,', { content: LARGE_MAIL });
+	const source = openMaildirSource(store.spec);
+	const changing = changedSource(source, {
+		openLarge(path) {
+			const large = source.openLarge(path);
+			if (large === null) return null;
+			const change = once(() => writeFileSync(join(cur, '4.large:2,'), 'X', { flag: 'r+' }));
+			return {
+				...large,
+				*chunks() {
+					yield* large.chunks();
+					change();
+				},
+			};
+		},
+	});
+	const { result, findings } = await packFrom(changing, archive);
+	expect(findings).toMatchObject([
+		{ code: 'message-unreadable', subject: 'anna/INBOX/4.large', text: 'Cannot read message: it changed while it was read' },
+	]);
+	expect(result.messages).toMatchObject({ total: 3 });
+	expect(readdirSync(archive).filter((name) => name.startsWith('.tmp'))).toEqual([]);
 });
 
 test('a large message that cannot be read is a finding, and the next pack tries again', async () => {

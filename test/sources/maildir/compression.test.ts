@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import createModule from 'libdeflate-module';
 import { describe, expect, test } from 'vitest';
 import { BrokenStream } from '../../../src/sources/maildir/broken-stream.ts';
 import { bunzip2 } from '../../../src/sources/maildir/bzip2.ts';
-import { methodOf, unpack } from '../../../src/sources/maildir/compression.ts';
+import { methodOf, UNPACKED_LIMIT, unpack } from '../../../src/sources/maildir/compression.ts';
 import { decodeDovecotLz4 } from '../../../src/sources/maildir/lz4.ts';
 import { unzstd } from '../../../src/sources/maildir/zstd.ts';
 import { propertyRuns } from '../../support/property-runs.ts';
@@ -187,6 +188,13 @@ describe('unpack()', () => {
 		if (method === null) throw new Error('a plain message');
 		return unpack(bytes, method);
 	}
+
+	test('gives no more than can be compressed again', () => {
+		const libdeflate = createModule({ printErr() {} });
+		const compressor = libdeflate._libdeflate_alloc_compressor(1);
+		const rooms = [UNPACKED_LIMIT, libdeflate._libdeflate_gzip_compress_bound(compressor, UNPACKED_LIMIT)];
+		expect(rooms.map((bytes) => libdeflate._malloc(bytes) > 0)).toEqual([true, true]);
+	});
 
 	test('undoes gzip of several members', () => {
 		const { bytes, oddity } = unpacked(Buffer.concat([gzipSync('one '), gzipSync('two')]));

@@ -1,7 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../../src/domain/index.ts';
 import { BrokenIndex } from '../../../src/sources/maildir/dovecot-index.ts';
-import { type IndexFiles, parseIndexFiles } from '../../../src/sources/maildir/index-keywords.ts';
+import { type IndexFiles, parseIndexFiles, readIndexKeywords } from '../../../src/sources/maildir/index-keywords.ts';
+import { temporaryDirectory } from '../../support/maildir.ts';
 import { propertyRuns } from '../../support/property-runs.ts';
 
 const INDEX_ID = 77;
@@ -116,6 +120,20 @@ describe('parseIndexFiles()', () => {
 		expect(keywordsOf({ log: log([append(1), boundary, keyword('c', [1, 1])]) })).toEqual({ 1: [] });
 		const whole = record(0x80000, u32(12 + keyword('c', [1, 1]).length));
 		expect(keywordsOf({ log: log([append(1), whole, keyword('c', [1, 1])]) })).toEqual({ 1: ['c'] });
+	});
+
+	test('an index that gives thousands of keywords to a message is a finding', () => {
+		const directory = temporaryDirectory();
+		const names = Array.from({ length: 5 }, (_, index) => `${index}`.repeat(2000));
+		writeFileSync(join(directory, 'dovecot.index.log'), log([]));
+		function keywordsOf(bits: number) {
+			writeFileSync(join(directory, 'dovecot.index'), snapshot({ names, messages: [[7, bits]], sequence: 1, offset: 40 }));
+			const findings: Finding[] = [];
+			const keywords = readIndexKeywords(directory, [], findings);
+			return { count: keywords?.byUid.get(7)?.length, codes: findings.map(({ code }) => code) };
+		}
+		expect(keywordsOf(0b01111)).toEqual({ count: 4, codes: [] });
+		expect(keywordsOf(0b11111)).toEqual({ count: undefined, codes: ['keyword-index-damaged'] });
 	});
 
 	test('says nothing where there are no files', () => {

@@ -1,14 +1,38 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, renameSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { getSystemErrorName } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openMaildirMessage, openMaildirSource } from '../../../src/sources/index.ts';
+import { readSmallFile } from '../../../src/sources/maildir/small-file.ts';
 import { asNobody } from '../../support/as-nobody.ts';
 import { makeFolder, temporaryDirectory } from '../../support/maildir.ts';
 
 const LIMIT = 1000;
+
+const { trouble } = vi.hoisted(() => ({ trouble: { code: '' } }));
+
+/** Fails with a code that is set, as where its owner moves a directory meanwhile. */
+vi.mock('../../../src/sources/maildir/true-place.ts', async (importOriginal) => {
+	const { placeOf } = await importOriginal<typeof import('../../../src/sources/maildir/true-place.ts')>();
+	return {
+		placeOf(...given: Parameters<typeof placeOf>) {
+			if (trouble.code !== '') throw Object.assign(new Error(trouble.code), { code: trouble.code });
+			return placeOf(...given);
+		},
+	};
+});
+
+/** Holds a write lease until it is ended. */
+const HOLD_LEASE = `import fcntl, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+sys.stdin.read()`;
 
 /** An empty folder; gives the path of its `cur`. */
 function makeCur(): string {
@@ -95,6 +119,32 @@ describe('openMaildirMessage()', () => {
 		expect(await asNobody(async () => openMaildirMessage(join(cur, 'target'), { limit: LIMIT }))).toMatchObject({
 			unreadable: 'permission',
 		});
+	});
+
+	test.skipIf(process.platform !== 'linux')(
+		'does not wait for a file that its owner holds a lease on, and takes it for unreadable',
+		async () => {
+			const path = join(makeCur(), '1.a');
+			writeFileSync(path, 'x');
+			const holder = spawn('python3', ['-c', HOLD_LEASE, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+			onTestFinished(() => void holder.kill());
+			await once(holder.stdout, 'data');
+			expect(openMaildirMessage(path, { limit: LIMIT })).toEqual({ unreadable: 'io', text: 'a program holds a lease on it' });
+			expect(readSmallFile(path, LIMIT)).toMatchObject({ kind: 'skipped', finding: { code: 'control-unreadable' } });
+		},
+	);
+
+	test('takes a message for unreadable whose place cannot be looked at', () => {
+		const path = join(makeCur(), '1.a');
+		writeFileSync(path, 'x');
+		onTestFinished(() => void Object.assign(trouble, { code: '' }));
+		const damaged = getSystemErrorName(-117);
+		const seen = ['ELOOP', 'EACCES', 'ENAMETOOLONG', damaged].map((code) => {
+			trouble.code = code;
+			const message = openMaildirMessage(path, { limit: LIMIT });
+			return 'unreadable' in message ? message.unreadable : null;
+		});
+		expect(seen).toEqual(['symbolic-link', 'permission', 'io', 'io']);
 	});
 
 	test.skipIf(process.platform !== 'linux')('does not follow a symbolic link that took the place of cur after the listing', () => {

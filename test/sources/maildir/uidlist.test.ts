@@ -37,6 +37,12 @@ describe('parseUidlist()', () => {
 		expect(list?.badLines).toBe(7);
 	});
 
+	test('leaves out lines with more fields than any server writes', () => {
+		const list = parse(`3 V1 N9\n1 ${'x'.repeat(1001)} :a\n2 ${'x'.repeat(1000)} :b\n`);
+		expect([[...(list?.entries.keys() ?? [])], list?.badLines]).toEqual([['b'], 1]);
+		expect(parse(`3 V1 N9 ${'x'.repeat(1001)}\n`)).toBeNull();
+	});
+
 	test('spells bytes that are not UTF-8 as listings do', () => {
 		expect(parse('3 V1 N2\n1 :a\xe9b\n')?.entries.has('a/e9b')).toBe(true);
 	});
@@ -70,6 +76,11 @@ describe('flag letters', () => {
 			flags: ['answered', 'deleted', 'draft', 'flagged', 'passed', 'seen'],
 			keywords: ['Junk', 'unknown-25', '\uff61', '\u{1f600}'],
 		});
+	});
+
+	test('a name longer than any server takes is none', () => {
+		const long = 'k'.repeat(256);
+		expect(parseKeywordTable(Buffer.from(`0 ${long}\n1 ${long.slice(1)}\n`))).toEqual([undefined, long.slice(1)]);
 	});
 
 	test('a table of 26 names is full, and no shorter file can be', () => {
