@@ -67,7 +67,7 @@ export interface CompactRequest extends Run {
 	readonly dryRun: boolean;
 }
 
-export const DEFAULT_COMPACTION: Pick<CompactRequest, 'below' | 'budget'> = { below: 0.7, budget: 1024 ** 3 };
+export const DEFAULT_COMPACTION: Pick<CompactRequest, 'below' | 'budget'> = { below: 0.5, budget: 1024 ** 3 };
 
 export interface PlanRequest extends Run {
 	readonly sources: readonly MailSource[];

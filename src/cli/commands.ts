@@ -26,7 +26,7 @@ export const COMMANDS: readonly Entry[] = [
 	{ name: 'repair', summary: 'fetch what is damaged or missing from a target', load: () => import('./commands/repair.ts') },
 	{
 		name: 'compact',
-		summary: 'seal anew what is alive of bundles with much that is dead',
+		summary: 'seal anew what is left of mostly dead bundles',
 		load: () => import('./commands/compact.ts'),
 	},
 	{ name: 'reindex', summary: 'rebuild the catalog from the bundles', load: () => import('./commands/reindex.ts') },

@@ -32,7 +32,7 @@ export function services(parts: Partial<Services>): () => Promise<Services> {
 			foldBelow: 0.5,
 			mostVolatile: 100,
 		},
-		defaultCompaction: { below: 0.7, budget: 1024 ** 3 },
+		defaultCompaction: { below: 0.5, budget: 1024 ** 3 },
 		defaultAttachmentMin: 8 * 1024,
 		openArchive: () => archive,
 		openWorkers: () => ({ width: 1, run: unexpected, async close() {} }),

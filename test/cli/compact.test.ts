@@ -35,7 +35,7 @@ test('compact hands on its bound, its budget and its clock, or the defaults', as
 	expect(code).toBe(0);
 	expect(request).toMatchObject({ below: 0.75, budget: 2 * 1024 ** 2, now: Date.UTC(2026, 10, 23), dryRun: true });
 	expect((await asked(['--below', '75%'])).request).toMatchObject({ below: 0.75 });
-	expect((await asked([])).request).toMatchObject({ below: 0.7, budget: 1024 ** 3, dryRun: false, bundles: { target: 64 * 1024 ** 2 } });
+	expect((await asked([])).request).toMatchObject({ below: 0.5, budget: 1024 ** 3, dryRun: false, bundles: { target: 64 * 1024 ** 2 } });
 });
 
 test.each(['1.5', '-1', 'half', '150%', '', '1e-1'])('compact refuses --below "%s"', async (share) => {

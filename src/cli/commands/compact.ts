@@ -20,7 +20,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 	const { below, budget } = (await load()).defaultCompaction;
 	command
 		.description(
-			'Seals again what is alive of sealed bundles of which much is dead, and commits a snapshot that names the new bundles in place of the ' +
+			'Seals again what is alive of sealed bundles that are mostly dead, and commits a snapshot that names the new bundles in place of the ' +
 				'old. No sealed file is changed or removed: older snapshots still need the old ones, and a prune removes them with those.',
 		)
 		.option(
