@@ -21,26 +21,15 @@ function contentKind(kind: BundleKind, { attachments }: BundleContents): Content
 	return attachments.length > 0 ? 'attachments' : 'messages';
 }
 
-/** A bundle on disk, and where everything in it lies. */
-export interface WrittenBundle {
-	readonly ref: BundleRef;
-	readonly locations: ReadonlyMap<MessageId, Location>;
-	readonly attachmentLocations: ReadonlyMap<AttachmentId, Location>;
-}
-
 /** Bytes gathered before one write call. */
 const STAGE = 1024 * 1024;
 
-/** A bundle whose bytes are written. `durable` ends once they are on disk under its id; until then its file has no name. */
-interface StagedBundle extends WrittenBundle {
+/** A bundle whose bytes are written, and where everything in it lies. `durable` ends once they are on disk under its id; until then its file has no name. */
+export interface StagedBundle {
+	readonly ref: BundleRef;
+	readonly locations: ReadonlyMap<MessageId, Location>;
+	readonly attachmentLocations: ReadonlyMap<AttachmentId, Location>;
 	readonly durable: Promise<void>;
-}
-
-/** Writes a bundle durably under its id. Nothing names it yet. */
-export async function writeBundle(archive: Archive, request: WriteRequest): Promise<WrittenBundle> {
-	const { durable, ...bundle } = await stageBundle(archive, request);
-	await durable;
-	return bundle;
 }
 
 interface WriteRequest {
@@ -49,7 +38,8 @@ interface WriteRequest {
 	readonly signal: AbortSignal;
 }
 
-async function stageBundle(archive: Archive, { kind, contents, signal }: WriteRequest): Promise<StagedBundle> {
+/** Writes the bytes of a bundle and has it made durable under its id. Nothing names it yet. */
+export async function stageBundle(archive: Archive, { kind, contents, signal }: WriteRequest): Promise<StagedBundle> {
 	throwIfAborted(signal);
 	const draft = composeBundle({ kind: contentKind(kind, contents), ...contents });
 	const folder = bundleFolder(archive.dir, kind);
@@ -96,7 +86,7 @@ export interface BundleWriter {
 	write(kind: BundleKind, contents: BundleContents): Promise<BundleRef>;
 	/** All bundles written so far, in order; the last one may not be on disk yet. */
 	readonly written: readonly BundleRef[];
-	/** Waits for the disk, as must be done before a snapshot names the bundles; throws what kept the last one from it. */
+	/** Waits for the disk, as must be done before bundles are read or a snapshot names them; throws what kept the last one from it. */
 	settle(): Promise<void>;
 	/** Waits for it whatever comes of it: a run that failed must not leave the archive while it still writes. */
 	close(): Promise<void>;

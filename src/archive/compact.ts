@@ -1,7 +1,6 @@
 import type { Catalog, SealedLiveness } from '../catalog/index.ts';
 import { type BundleId, type BundleRef, DEFAULT_POLICY, type Finding } from '../domain/index.ts';
 import { sizeOf } from '../platform/index.ts';
-import { openBundleWriter } from './bundle-writer.ts';
 import { noSnapshot } from './catalog-at.ts';
 import { commitSnapshot } from './commit.ts';
 import { type CompactPlan, liveShare, planCompaction } from './compact-plan.ts';
@@ -12,13 +11,13 @@ import { liveSize } from './fold.ts';
 import { bundlePath } from './layout.ts';
 import { removeLeftovers } from './leftovers.ts';
 import type { Archive } from './open-archive.ts';
-import { openProofs } from './prove-bundles.ts';
 import type { CompactRequest } from './requests.ts';
 import type { CompactResult, Outcome } from './results.ts';
 import { readSnapshot } from './snapshots.ts';
 import { supersede } from './supersede.ts';
 import { unreadableBundles } from './unreadable-bundles.ts';
 import type { Workers } from './workers.ts';
+import { writeBundles } from './write-bundles.ts';
 
 /** Supersedes sealed bundles that are mostly dead, and commits with one snapshot; where there are none, nothing is written. */
 export async function compact(archive: Archive, request: CompactRequest, workers: Workers): Promise<Outcome<CompactResult>> {
@@ -73,39 +72,31 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 		return { findings, result: resultOf(run, { plan, snapshot: null, count, newBytes: roomFor(plan) }) };
 	}
 
-	const proofs = openProofs(archive, workers);
-	const writer = openBundleWriter({
-		archive,
-		catalog,
-		// Nothing is judged: no word that is written is volatile.
-		policy: DEFAULT_POLICY,
-		now: request.now,
-		signal,
-		onWritten: proofs.add,
-	});
-	// What a round says again may be the last that was alive in a bundle that stayed.
-	for (let budget = request.budget; !isEmpty(plan); plan = await nextPlan(run, budget)) {
-		progress.step('write', bytesToWrite(plan));
-		try {
-			await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
-			await writer.settle();
-		} finally {
-			await writer.close();
-		}
-		budget -= roomFor(plan);
-		const superseded = [...plan.messages, ...plan.attachments];
-		run.superseded.push(...superseded);
-		// What is alive may make the very same bundle again.
-		const written = new Set(writer.written.map(({ id }) => id));
-		const leaving = superseded.filter(({ bundle }) => !written.has(bundle));
-		const refs = leaving.map(({ bundle, size }): BundleRef => ({ id: bundle, kind: 'sealed', size }));
-		await dropBundles(refs, { archive, catalog, signal });
-	}
+	// Nothing is judged: no word that is written is volatile.
+	const { written } = await writeBundles(
+		{ archive, catalog, workers, policy: DEFAULT_POLICY, now: request.now, signal },
+		async (writer) => {
+			// What a round says again may be the last that was alive in a bundle that stayed.
+			for (let budget = request.budget; !isEmpty(plan); plan = await nextPlan(run, budget)) {
+				progress.step('write', bytesToWrite(plan));
+				await supersede(plan, { archive, catalog, writer, bundles: request.bundles, progress, signal });
+				// The next round reads what this one wrote.
+				await writer.settle();
+				budget -= roomFor(plan);
+				const superseded = [...plan.messages, ...plan.attachments];
+				run.superseded.push(...superseded);
+				// What is alive may make the very same bundle again.
+				const again = new Set(writer.written.map(({ id }) => id));
+				const leaving = superseded.filter(({ bundle }) => !again.has(bundle));
+				const refs = leaving.map(({ bundle, size }): BundleRef => ({ id: bundle, kind: 'sealed', size }));
+				await dropBundles(refs, { archive, catalog, signal });
+			}
+		},
+	);
 	findings.push(...leftNotes(plan));
-	await proofs.all();
 	const snapshot = commitWith(context, findings);
-	const newBytes = writer.written.reduce((total, ref) => total + ref.size, 0);
-	return { findings, result: resultOf(run, { plan, snapshot, count: writer.written.length, newBytes }) };
+	const newBytes = written.reduce((total, ref) => total + ref.size, 0);
+	return { findings, result: resultOf(run, { plan, snapshot, count: written.length, newBytes }) };
 }
 
 /** What can be superseded with so much left of the budget; bundles that cannot be read stay, which is a finding. */

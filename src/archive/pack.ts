@@ -1,18 +1,17 @@
 import type { Catalog } from '../catalog/index.ts';
-import type { BundleId, BundleRef, Finding } from '../domain/index.ts';
-import { type BundleWriter, openBundleWriter } from './bundle-writer.ts';
+import type { BundleRef, Finding } from '../domain/index.ts';
 import { commitSnapshot } from './commit.ts';
 import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
 import { removeLeftovers } from './leftovers.ts';
 import type { Archive } from './open-archive.ts';
-import { openProofs } from './prove-bundles.ts';
 import { rehearse } from './rehearse.ts';
 import type { PackRequest } from './requests.ts';
 import type { Outcome, PackResult } from './results.ts';
 import { scan } from './scan.ts';
 import { type Tally, writeTonight } from './tonight.ts';
 import type { Workers } from './workers.ts';
+import { writeBundles } from './write-bundles.ts';
 
 /** Packs the sources: seals what is quiet, writes tonight's volatile bundle, and commits with one snapshot. */
 export async function pack(archive: Archive, request: PackRequest, workers: Workers): Promise<Outcome<PackResult>> {
@@ -53,38 +52,12 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	const tally: Tally = { added: 0, changed: seen.counts.changed, removed: seen.counts.removed, attachments: 0, filesRead: 0, bytesRead: 0 };
 	if (request.dryRun) return { findings, result: rehearse({ catalog, request, started, scan: seen, tally, confirmed: confirmed.sealed }) };
 
-	const proofs = openProofs(archive, workers);
-	const writer = openBundleWriter({
-		archive,
-		catalog,
-		policy: request.policy,
-		now: request.now,
-		signal: request.signal,
-		onWritten: proofs.add,
-	});
-	async function writeAll(): Promise<ReadonlySet<BundleId>> {
-		try {
-			const dropped = await writeTonight({
-				archive,
-				catalog,
-				request,
-				workers,
-				writer,
-				scan: seen,
-				missing: confirmed.missing,
-				tally,
-				findings,
-			});
-			await writer.settle();
-			await proofs.all();
-			return dropped;
-		} finally {
-			await writer.close();
-		}
-	}
-	const dropped = await writeAll();
+	const { result: dropped, written: refs } = await writeBundles(
+		{ archive, catalog, workers, policy: request.policy, now: request.now, signal: request.signal },
+		(writer) => writeTonight({ archive, catalog, request, workers, writer, scan: seen, missing: confirmed.missing, tally, findings }),
+	);
 	// What is alive in a folded bundle may make the very same bundle again.
-	const written = new Set(writer.written.map((ref) => ref.id));
+	const written = new Set(refs.map((ref) => ref.id));
 	for (const id of dropped) if (!written.has(id)) catalog.drop(id);
 
 	const apart = catalog.attachmentTotals();
@@ -110,10 +83,10 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			messages: { total: counts.messages, ...changes },
 			sealed: {
 				confirmed: confirmed.sealed,
-				...newBundles(writer, 'sealed'),
+				...newBundles(refs, 'sealed'),
 				rewrittenBytes: bytesOf(before.filter((ref) => ref.kind === 'sealed' && !after.has(ref.id))),
 			},
-			volatile: { bundles: volatile.length, bytes: bytesOf(volatile), newBytes: newBundles(writer, 'volatile').newBytes },
+			volatile: { bundles: volatile.length, bytes: bytesOf(volatile), newBytes: newBundles(refs, 'volatile').newBytes },
 			attachments: { total: apart.attachments, new: tally.attachments, sharedBytes: apart.sharedBytes },
 			scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: tally.filesRead, bytesRead: tally.bytesRead },
 			seconds: (performance.now() - started) / 1000,
@@ -121,8 +94,8 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 	};
 }
 
-function newBundles(writer: BundleWriter, kind: BundleRef['kind']): { new: number; newBytes: number } {
-	const bundles = writer.written.filter((ref) => ref.kind === kind);
+function newBundles(refs: readonly BundleRef[], kind: BundleRef['kind']): { new: number; newBytes: number } {
+	const bundles = refs.filter((ref) => ref.kind === kind);
 	return { new: bundles.length, newBytes: bytesOf(bundles) };
 }
 

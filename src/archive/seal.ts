@@ -141,6 +141,8 @@ export async function sealTenant(quiet: QuietMail, request: SealRequest): Promis
 
 	async function takeWaiting(word: PlacedWord): Promise<void> {
 		const there = partsOfSealed(word);
+		// The only copy may be in the bundle that is on its way to the disk.
+		if (there === null) await request.writer.settle();
 		const carried = there === null ? await carryWaiting(word.message, { ...request, signal: request.ingest.signal }) : null;
 		const parts = there ?? carried?.line.attachments ?? null;
 		// What cannot be read stays where it is: a damaged copy must not get a bundle of its own.

@@ -93,6 +93,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	// A night without news leaves every bundle as alive as it was.
 	const quietNight = volatile.length === 0 && scan.accounts.length === 0 && scan.words.length === 0 && writer.written.length === 0;
 	const dropped = quietNight ? new Set<BundleId>() : bundlesToFold(catalog.pack.liveness(), bundles);
+	await writer.settle();
 	await carryLive(dropped, { archive, catalog, builder, makeRoom, flushIfFull, findings: tonight.findings });
 
 	const isWritten = (bundle: BundleId): boolean => writer.written.some((ref) => ref.id === bundle);

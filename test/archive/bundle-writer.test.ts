@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { openBuilder } from '../../src/archive/bundle-builder.ts';
-import { writeBundle } from '../../src/archive/bundle-writer.ts';
+import { stageBundle } from '../../src/archive/bundle-writer.ts';
 import { archiveAt, temporaryFolder } from '../support/archive.ts';
 import { messageOf } from '../support/words.ts';
 
@@ -23,7 +23,7 @@ test('a bundle is interrupted in the middle with the same error, whatever the si
 			},
 		},
 	});
-	const written = writeBundle(archiveAt(dir), { kind: 'sealed', contents: builder.take(), signal: controller.signal });
+	const written = stageBundle(archiveAt(dir), { kind: 'sealed', contents: builder.take(), signal: controller.signal });
 	await expect(written).rejects.toThrow(expect.objectContaining({ code: 'interrupted' }));
 	expect(readdirSync(join(dir, 'bundles/sealed'))).toEqual([]);
 });

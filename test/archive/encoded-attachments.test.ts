@@ -1,16 +1,12 @@
-import { createCipheriv } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { openEncodedAttachments } from '../../src/archive/encoded-attachments.ts';
 import { encodeAttachment } from '../../src/bundle/index.ts';
 import { type AttachmentId, parseAttachmentId } from '../../src/domain/index.ts';
+import { noise } from '../support/noise.ts';
 
 function idOf(number: number): AttachmentId {
 	return parseAttachmentId(number.toString(16).padStart(64, '0'));
-}
-
-function noise(length: number): Buffer {
-	return createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
 /** Text that shrinks to about half of `length`. */

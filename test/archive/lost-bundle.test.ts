@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openBuilder } from '../../src/archive/bundle-builder.ts';
-import { writeBundle } from '../../src/archive/bundle-writer.ts';
+import { stageBundle } from '../../src/archive/bundle-writer.ts';
 import { reindex } from '../../src/archive/index.ts';
 import { bundlePath } from '../../src/archive/layout.ts';
 import { type BundleRef, SILENT } from '../../src/domain/index.ts';
@@ -103,13 +103,15 @@ test.each(HARMS)(
 	},
 );
 
-test('writeBundle() replaces a damaged file under its name, and leaves a whole one alone', async () => {
+test('stageBundle() replaces a damaged file under its name, and leaves a whole one alone', async () => {
 	const archive = archiveAt(join(temporaryFolder(), 'archive'));
 	const stored = Buffer.from('Subject: one\n\nbytes\n');
 	async function write(): Promise<BundleRef> {
 		const builder = openBuilder();
 		builder.add({ line: messageOf('one', { size: stored.length }), stored });
-		return (await writeBundle(archive, { kind: 'sealed', contents: builder.take(), signal: never })).ref;
+		const { ref, durable } = await stageBundle(archive, { kind: 'sealed', contents: builder.take(), signal: never });
+		await durable;
+		return ref;
 	}
 	const { id, size } = await write();
 	const path = bundlePath(archive.dir, 'sealed', id);

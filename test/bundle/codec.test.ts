@@ -1,8 +1,8 @@
-import { createCipheriv } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { decodeItem, encodeAttachment, encodeItem } from '../../src/bundle/index.ts';
+import { noise } from '../support/noise.ts';
 import { RUNS, SEED } from './sample-content.ts';
 
 function damage(code: string) {
@@ -23,11 +23,6 @@ vi.mock('../../src/bundle/libdeflate.ts', async (importOriginal) => {
 		},
 	};
 });
-
-/** Bytes of which no program can make fewer, always the same. */
-function randomBytes(length: number): Buffer {
-	return createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16)).update(Buffer.alloc(length));
-}
 
 /** How an attachment is stored, and how many bytes were given to gzip for that. */
 function encoded(attachment: Uint8Array) {
@@ -96,7 +91,7 @@ describe('encodeAttachment()', () => {
 	it('gives what decodeItem() makes the attachment of, and the same each time', () => {
 		const pieces = fc.array(
 			fc.oneof(
-				fc.nat(30 * KIB).map((length) => randomBytes(length)),
+				fc.nat(30 * KIB).map((length) => noise(length)),
 				fc.nat(30 * KIB).map((length) => Buffer.alloc(length, 'text ')),
 			),
 			{ maxLength: 4 },
@@ -121,7 +116,7 @@ describe('encodeAttachment()', () => {
 
 	it('stores what is random as it is, having looked at no more than 16 KiB of it', () => {
 		for (const length of [100, 16 * KIB, 16 * KIB + 1, 300_000, 5_000_000]) {
-			const attachment = randomBytes(length);
+			const attachment = noise(length);
 			const { codec, stored, tried } = encoded(attachment);
 			expect([codec, stored === attachment]).toEqual(['none', true]);
 			expect(tried).toBe(Math.min(length, 16 * KIB));
@@ -129,13 +124,13 @@ describe('encodeAttachment()', () => {
 	});
 
 	it('tries a small attachment as a whole, where samples would not tell', () => {
-		const { codec, tried } = encoded(Buffer.concat([randomBytes(8 * KIB), Buffer.alloc(8 * KIB, 'text ')]));
+		const { codec, tried } = encoded(Buffer.concat([noise(8 * KIB), Buffer.alloc(8 * KIB, 'text ')]));
 		expect([codec, tried]).toEqual(['gzip', 16 * KIB]);
 	});
 
 	it.each([
-		['begins', [Buffer.alloc(4 * KIB, 'text '), randomBytes(300_000)]],
-		['ends', [randomBytes(300_000), Buffer.alloc(4 * KIB, 'text ')]],
+		['begins', [Buffer.alloc(4 * KIB, 'text '), noise(300_000)]],
+		['ends', [noise(300_000), Buffer.alloc(4 * KIB, 'text ')]],
 	])('is not taken in by an attachment that %s with text', (_where, pieces) => {
 		const { codec, tried } = encoded(Buffer.concat(pieces));
 		expect([codec, tried]).toEqual(['none', 16 * KIB]);
@@ -143,7 +138,7 @@ describe('encodeAttachment()', () => {
 
 	it('finds out where the samples shrink and the whole does not', () => {
 		const slice = 100 * KIB;
-		const attachment = randomBytes(4 * slice);
+		const attachment = noise(4 * slice);
 		for (let index = 0; index < 4; index++)
 			attachment.fill('text ', index * slice + slice / 2 - 2 * KIB, index * slice + slice / 2 + 2 * KIB);
 		const { codec, stored, tried } = encoded(attachment);
@@ -151,7 +146,7 @@ describe('encodeAttachment()', () => {
 	});
 
 	it('compresses an attachment of which a part is worth it', () => {
-		const half = Buffer.concat([randomBytes(150_000), Buffer.alloc(150_000, 'text ')]);
+		const half = Buffer.concat([noise(150_000), Buffer.alloc(150_000, 'text ')]);
 		expect(encoded(half).codec).toBe('gzip');
 	});
 

@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createCipheriv } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import type { LibdeflateModule } from 'libdeflate-module';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { insteadOf } from '../../scripts/instead-of.mjs';
 import { libdeflateGzip } from '../../src/bundle/libdeflate.ts';
+import { noise } from '../support/noise.ts';
 import { RUNS, SEED } from './sample-content.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -28,10 +28,6 @@ vi.mock('libdeflate-module', async (importOriginal) => {
 		},
 	};
 });
-
-function noise(length: number): Buffer {
-	return createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16)).update(Buffer.alloc(length));
-}
 
 describe('libdeflateGzip()', () => {
 	it('gives a gzip member that Node reads, whatever the bytes and the level', () => {
