@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openYear } from './mail/year-life.ts';
 import { sharesOf } from './mail/year-shares.ts';
-import { deadShare } from './run/archive-facts.ts';
+import { weighNeeded } from './run/archive-facts.ts';
 import { MEGA } from './run/bytes.ts';
 import { measureShell } from './run/measure.ts';
 import { openNightRecords } from './run/night-records.ts';
@@ -160,6 +160,7 @@ try {
 		const catalog = program.catalog();
 		const needed = new Set<string>();
 		for (const night of program.kept().filter((one) => records.has(one))) for (const id of records.messages(night)) needed.add(id);
+		const [newest, kept] = [await weighNeeded(program.archive, records.messages(nights)), await weighNeeded(program.archive, needed)];
 		const mean = (chosen: (night: number) => boolean) => {
 			const steps = ledgers.find((one) => one.program === program)?.steps.filter(({ night }) => night > 0 && chosen(night)) ?? [];
 			return steps.reduce((sum, { shipped }) => sum + shipped, 0) / MEGA / new Set(steps.map(({ night }) => night)).size;
@@ -167,8 +168,10 @@ try {
 		return {
 			program: program.name,
 			'catalog MB': catalog.bytes / MEGA,
-			'sealed and dead': await deadShare(program.archive, records.messages(nights)),
-			'needed by no kept night': await deadShare(program.archive, needed),
+			'newest night needs MB': newest.bytes / MEGA,
+			'kept nights need MB': kept.bytes / MEGA,
+			'sealed and dead': newest.deadShare,
+			'needed by no kept night': kept.deadShare,
 			'sealed bytes rewritten': 0,
 			'compacted MB': program.compacted() / MEGA,
 			'most volatile bundles': program.mostVolatile(),

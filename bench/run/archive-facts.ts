@@ -119,23 +119,33 @@ function piecesOf(stored: Buffer): readonly { readonly attachment?: string; read
 	return (JSON.parse(recipe.toString('utf8', 0, recipe.indexOf(LINE_FEED))) as Recipe).pieces;
 }
 
-/** Of the stored bytes of sealed bundles, the share that none of these messages needs; what lies there twice is needed once. */
-export async function deadShare(archive: string, needed: ReadonlySet<string>): Promise<number> {
+/** What lies in an archive, held against the messages that somebody still needs. */
+export interface Needed {
+	/** Stored bytes of these messages and their attachments, each of them once: without duplicates, manifests and the records of the zips. */
+	readonly bytes: number;
+	/** Of the stored bytes of sealed bundles, the share that none of them needs; what lies there twice is needed once. */
+	readonly deadShare: number;
+}
+
+export async function weighNeeded(archive: string, needed: ReadonlySet<string>): Promise<Needed> {
 	const attachments = new Set<string>();
 	await eachEntry(archive, ({ kind, id, recipe, bytes }) => {
 		if (kind === 'message' && recipe && needed.has(id)) for (const one of attachedBy(bytes())) attachments.add(one);
 	});
+	const smallest = new Map<string, number>();
 	const seen = new Set<string>();
 	let all = 0;
 	let live = 0;
 	await eachEntry(archive, ({ kind, id, sealed, length }) => {
+		const key = `${kind} ${id}`;
+		const isNeeded = (kind === 'message' ? needed : attachments).has(id);
+		if (isNeeded) smallest.set(key, Math.min(length, smallest.get(key) ?? length));
 		if (!sealed) return;
 		all += length;
-		const key = `${kind} ${id}`;
-		if (!seen.has(key) && (kind === 'message' ? needed : attachments).has(id)) live += length;
+		if (isNeeded && !seen.has(key)) live += length;
 		seen.add(key);
 	});
-	return all === 0 ? 0 : 1 - live / all;
+	return { bytes: [...smallest.values()].reduce((sum, length) => sum + length, 0), deadShare: all === 0 ? 0 : 1 - live / all };
 }
 
 function bundlesOf(archive: string): string[] {

@@ -27,7 +27,9 @@ export function keptNights(nights: readonly number[], start: number): number[] {
 /** The nights that some retention up to `last` may leave, however the programs count. */
 export function mayBeKept(last: number, start: number): Set<number> {
 	const all = Array.from({ length: last + 1 }, (_, night) => night);
-	const kept = new Set(keptNights(all, start));
+	// The last retention may have been in the month before, and left a month more.
+	const retained = all.slice(0, last - (last % RETENTION_EVERY) + 1);
+	const kept = new Set([...keptNights(all, start), ...keptNights(retained, start)]);
 	for (const night of all.slice(-(KEEP_DAILY + RETENTION_EVERY + 1))) kept.add(night);
 	return kept.add(0);
 }

@@ -14,6 +14,8 @@ export const RULES: readonly Rule[] = [
 	rule('quiet-7d', { pack: ['--quiet-period', '7d'] }),
 	rule('quiet-14d', { pack: ['--quiet-period', '14d'] }),
 	rule('quiet-60d', { pack: ['--quiet-period', '60d'] }),
+	rule('unread-30d', { pack: ['--unread-period', '30d'] }),
+	rule('linger-1d', { pack: ['--linger', '1d'] }),
 	rule('linger-7d', { pack: ['--linger', '7d'] }),
 	rule('linger-90d', { pack: ['--linger', '90d'] }),
 	rule('fold-0.5', { pack: ['--fold-below', '0.5'] }),
