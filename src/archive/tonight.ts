@@ -16,7 +16,7 @@ import { openAttachmentSealer } from './seal-attachments.ts';
 import type { Workers } from './workers.ts';
 
 /** Attachments that came tonight are sealed at once where they are at least this share of a bundle's target; else they stay volatile. */
-const LEAST_SEALED = 1 / 64;
+const LEAST_SEALED = 1 / 512;
 
 /** What a pack counts while it works. */
 export interface Tally {

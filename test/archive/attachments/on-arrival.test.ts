@@ -6,8 +6,8 @@ import { attachmentsIn, listedBundles, messagesIn } from '../../support/listed-b
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
 
 const REPORT = fileBytes('report', 60_000);
-/** A 64th of the target is the least that is sealed at once. */
-const ARRIVAL = { attachments: 'arrival', linger: 0, target: 64 * 50_000 } as const;
+/** A 512th of the target is the least that is sealed at once. */
+const ARRIVAL = { attachments: 'arrival', linger: 0, target: 512 * 50_000 } as const;
 
 function mail(subject: string, files = [{ name: 'report.pdf', bytes: REPORT }]): { content: Buffer; at: number } {
 	return { content: mailWith(files, { subject }), at: DAY_ZERO };
@@ -42,7 +42,7 @@ test('on arrival an attachment is sealed the first night, its message when it is
 	expect((await verifyOnce(archive)).findings).toEqual([]);
 });
 
-test('on arrival few attachments, less than a 64th of a bundle, stay volatile until their message is quiet', async () => {
+test('on arrival few attachments, less than a 512th of a bundle, stay volatile until their message is quiet', async () => {
 	const store = makeMailStore();
 	const archive = join(temporaryFolder(), 'archive');
 	const few = (subject: string) => mail(subject, [{ name: `${subject}.pdf`, bytes: fileBytes(subject, 20_000) }]);
