@@ -2,16 +2,18 @@
 // modules read one by one, and in less beside the code that V8 made of it. better-sqlite3 stays outside, since it carries a
 // compiled part.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { buildChunks, chunksApart } from './chunks.mjs';
 import { insteadOf } from './instead-of.mjs';
+import { licencesOf } from './licences.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
 
 const shared = {
 	bundle: true,
+	metafile: true,
 	platform: 'node',
 	target: 'node20',
 	external: ['better-sqlite3'],
@@ -21,8 +23,8 @@ const shared = {
 	logLevel: 'warning',
 	plugins: [chunksApart],
 };
-await buildChunks('dist');
-await build({
+const chunks = await buildChunks('dist');
+const starter = await build({
 	...shared,
 	entryPoints: ['src/cli/start.ts'],
 	outfile: 'dist/mailseal.cjs',
@@ -30,7 +32,7 @@ await build({
 	minifySyntax: true,
 	banner: { js: '#!/usr/bin/env node' },
 });
-await build({
+const program = await build({
 	...shared,
 	entryPoints: ['src/cli/bin.ts'],
 	outfile: 'dist/program.cjs',
@@ -42,7 +44,7 @@ await build({
 	footer: { js: '})' },
 });
 execFileSync(process.execPath, ['scripts/compile-program.mjs', 'dist'], { stdio: ['ignore', 'ignore', 'inherit'] });
-await build({
+const library = await build({
 	...shared,
 	entryPoints: ['src/index.ts'],
 	outfile: 'dist/index.js',
@@ -50,6 +52,7 @@ await build({
 	// yauzl is CommonJS and calls require for Node's own modules.
 	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });
+writeFileSync('dist/LICENCES.txt', licencesOf([...chunks, ...[starter, program, library].map(({ metafile }) => metafile)]));
 
 chmodSync('dist/mailseal.cjs', 0o755);
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

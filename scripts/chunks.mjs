@@ -20,10 +20,12 @@ export const chunksApart = {
 	},
 };
 
-/** Writes the chunks into `folder`. */
+/** Writes the chunks into `folder`; gives what esbuild tells of each. */
 export async function buildChunks(folder) {
+	const metafiles = [];
 	for (const [name, { file, names }] of Object.entries(CHUNKS)) {
-		await build({
+		const { metafile } = await build({
+			metafile: true,
 			stdin: { contents: `export { ${names.join(', ')} } from '${name}';`, resolveDir: '.', loader: 'js' },
 			outfile: `${folder}/${file}`,
 			bundle: true,
@@ -39,5 +41,7 @@ export async function buildChunks(folder) {
 			legalComments: 'none',
 			logLevel: 'warning',
 		});
+		metafiles.push(metafile);
 	}
+	return metafiles;
 }
