@@ -66,13 +66,14 @@ export function openYearMailseal(rule: Rule, place: YearPlace): YearMailseal {
 		rule,
 		...watchFolders({ repository: archive, target, counts: isArchived }),
 		backup({ now }) {
-			const ran = guarded('pack', () => pack({ root: tree, archive, now, options: rule.pack }));
+			const ran = guarded('pack', () => pack({ root: tree, archive, now, options: [...rule.pack, '--sync', target] }));
 			const result: PackResult = ran.result;
 			if (result.sealed.rewrittenBytes !== 0) throw new Error(`Cannot go on: pack rewrote ${result.sealed.rewrittenBytes} sealed bytes`);
 			most = Math.max(most, result.volatile.bundles);
 			return [ran.cost];
 		},
-		ship: () => [run('sync', target).cost],
+		// One call packs and ships.
+		ship: () => [],
 		retain: has.prune
 			? ({ now }) => {
 					const instant = ['--now', new Date(now).toISOString()];

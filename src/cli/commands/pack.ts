@@ -1,13 +1,17 @@
 import { type Command, Option } from 'commander';
-import type { BundleSettings } from '../../archive/index.ts';
-import { type AccountName, ATTACHMENTS_WHEN, type AttachmentsWhen, MailsealError } from '../../domain/index.ts';
-import { type Answer, type Call, withWorkers } from '../call.ts';
+import type { Archive, BundleSettings, Outcome, PackResult, SyncResult, Workers } from '../../archive/index.ts';
+import { type AccountName, ATTACHMENTS_WHEN, type AttachmentsWhen, type Finding, MailsealError } from '../../domain/index.ts';
+import { type Answer, type Call, useWorkers, withArchive } from '../call.ts';
 import { addExamples } from '../examples.ts';
+import { exitOf } from '../exit-codes.ts';
 import { drawPack } from '../human.ts';
+import { drawSync } from '../human-targets.ts';
 import { addJobs, jobsOf } from '../jobs.ts';
 import { MOST_VOLATILE } from '../limits.ts';
 import type { Services } from '../services.ts';
+import { refuseArchive, shipTo, USUAL_SHARE } from '../ship-to.ts';
 import { openSources } from '../sources.ts';
+import { type TargetSettings, targetSettings } from '../target-settings.ts';
 import { formatExactSize } from '../text.ts';
 import {
 	accountValue,
@@ -41,6 +45,8 @@ interface PackOptions {
 	readonly now?: number;
 	readonly allowMassRemoval?: boolean;
 	readonly dryRun?: boolean;
+	/** A target, as sync takes it. */
+	readonly sync?: string;
 	readonly jobs?: number;
 }
 
@@ -87,6 +93,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		.option('--tag <name>', 'name the snapshot, so that prune keeps it; repeatable', gatherTags('--tag'))
 		.option('--now <instant>', 'the clock to judge by (default: now)', instantValue('--now'))
 		.option('--allow-mass-removal', 'believe it when much of the mail is gone')
+		.option('--sync <target>', 'then ship to this target what it lacks, as "mailseal sync" does')
 		.option('--dry-run', 'write nothing (plan does the same where there is no archive yet)');
 	addJobs(command);
 	addExamples(command, [
@@ -95,6 +102,7 @@ export async function describe(command: Command, load: () => Promise<Services>):
 		['mailseal pack --quiet-period 14d --never Trash --never Spam ~/Maildir', 'another policy'],
 		['mailseal pack --attachment-min 64KiB ~/Maildir', 'a first pack, whose archive keeps smaller attachments inside their messages'],
 		['mailseal pack --tag before-upgrade', 'a snapshot that prune keeps for ever'],
+		['mailseal pack --sync offsite', 'the whole night: packs, then ships to a target of the config file'],
 		['mailseal pack --json --progress=json', 'for a script, with the sources of the config file'],
 	]);
 }
@@ -104,34 +112,77 @@ export async function run(call: Call): Promise<Answer> {
 	const { policy } = call.settings;
 	const sources = openSources(call, options.account === undefined ? {} : { account: options.account });
 	const bundles = bundleSettings(call, options);
+	const target = targetOf(call, options);
 	const attachmentMin = options.attachmentMin ?? call.settings.attachmentMin;
-	const { result, findings } = await withWorkers(call, {
+	const packIt = (archive: Archive, workers: Workers): Promise<Outcome<PackResult>> =>
+		call.services.pack(
+			archive,
+			{
+				sources,
+				policy: {
+					quietPeriod: options.quietPeriod ?? policy.quietPeriod,
+					unreadPeriod: options.unreadPeriod ?? policy.unreadPeriod,
+					never: options.never ?? policy.never,
+				},
+				bundles,
+				now: options.now ?? call.io.now(),
+				rescan: options.rescan === true,
+				...(options.tag === undefined ? {} : { tags: options.tag }),
+				allowMassRemoval: options.allowMassRemoval === true,
+				dryRun: options.dryRun === true,
+				progress: call.progress,
+				signal: call.io.signal,
+			},
+			workers,
+		);
+	return await withArchive(call, {
 		create: options.dryRun !== true,
 		...(attachmentMin === undefined ? {} : { attachmentMin }),
-		jobs: jobsOf(call, options),
-		work: (archive, workers) =>
-			call.services.pack(
-				archive,
-				{
-					sources,
-					policy: {
-						quietPeriod: options.quietPeriod ?? policy.quietPeriod,
-						unreadPeriod: options.unreadPeriod ?? policy.unreadPeriod,
-						never: options.never ?? policy.never,
-					},
-					bundles,
-					now: options.now ?? call.io.now(),
-					rescan: options.rescan === true,
-					...(options.tag === undefined ? {} : { tags: options.tag }),
-					allowMassRemoval: options.allowMassRemoval === true,
-					dryRun: options.dryRun === true,
-					progress: call.progress,
-					signal: call.io.signal,
-				},
-				workers,
-			),
+		async work(archive) {
+			const { result, findings } = await useWorkers(call, jobsOf(call, options), (workers) => packIt(archive, workers));
+			const packed = { result, findings, lines: drawPack(result) };
+			return target === null ? packed : shipPacked(packed, { call, archive, target });
+		},
 	});
-	return { result, findings, lines: drawPack(result) };
+}
+
+/** Where the pack is shipped to; null where it is not. Throws `usage` before anything is read. */
+function targetOf(call: Call, { sync, dryRun }: PackOptions): TargetSettings | null {
+	if (sync === undefined) return null;
+	if (dryRun === true) {
+		throw new MailsealError('usage', 'Cannot rehearse --sync: a dry run makes no snapshot that could be shipped', {
+			hint: 'run "mailseal sync --dry-run", which tells what the target lacks of the snapshots that are there',
+		});
+	}
+	const settings = targetSettings(call, sync, {});
+	refuseArchive(call, settings);
+	return settings;
+}
+
+/** Ships after a pack. What keeps the target from taking it undoes no pack: both are told, and the exit code is that of the sync. */
+async function shipPacked(
+	packed: Answer,
+	{ call, archive, target }: { readonly call: Call; readonly archive: Archive; readonly target: TargetSettings },
+): Promise<Answer> {
+	try {
+		const request = { check: USUAL_SHARE, prune: null, dropLocal: false, dryRun: false };
+		const { result, findings } = await shipTo(target, { call, archive, ...request });
+		return {
+			result: { ...packed.result, sync: result satisfies SyncResult },
+			findings: [...packed.findings, ...findings],
+			lines: [...packed.lines, ...drawSync(result)],
+		};
+	} catch (error) {
+		if (!(error instanceof MailsealError) || error.code === 'interrupted') throw error;
+		const failed: Finding = {
+			code: 'sync-failed',
+			severity: 'error',
+			subject: target.url,
+			text: `The pack is done, and was not shipped: ${error.message}`,
+			hint: error.hint ?? 'run "mailseal sync" again',
+		};
+		return { ...packed, result: { ...packed.result, sync: null }, findings: [...packed.findings, failed], exit: exitOf(error.code) };
+	}
 }
 
 /** Where bundles are cut: the options over the config file over the defaults. Throws `usage` or `config` for what makes no sense. */

@@ -1,15 +1,13 @@
-import { sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { SyncResult } from '../../archive/index.ts';
-import { MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withArchive } from '../call.ts';
 import { addExamples } from '../examples.ts';
 import { drawSync } from '../human-targets.ts';
 import { reachWith } from '../reach.ts';
-import { addShip, given, type ShipOptions, TRANSFERS } from '../target-options.ts';
-import { addressOf, targetSettings } from '../target-settings.ts';
+import { refuseArchive, shipTo, USUAL_SHARE } from '../ship-to.ts';
+import { addShip, given, type ShipOptions } from '../target-options.ts';
+import { targetSettings } from '../target-settings.ts';
 import { durationValue, shareValue } from '../values.ts';
-import { withStore } from '../with-target.ts';
 
 interface SyncOptions extends ShipOptions {
 	/** True for all, a number for one in so many, false for none. */
@@ -19,9 +17,6 @@ interface SyncOptions extends ShipOptions {
 	readonly dropLocal?: boolean;
 	readonly dryRun?: boolean;
 }
-
-/** A thirtieth each day: a month sees all. */
-const USUAL_SHARE = 30;
 
 export function describe(command: Command): void {
 	command
@@ -58,36 +53,20 @@ export function describe(command: Command): void {
 export async function run(call: Call): Promise<Answer> {
 	const options = call.options<SyncOptions>();
 	const settings = targetSettings(call, call.arguments[0] ?? '', given(options));
-	refuseArchive(call, addressOf(call, settings).url);
-	const { result, findings } = await withStore(call, settings, ({ address, store, keys }) =>
-		withArchive(call, {
-			reach: reachWith(call, options),
-			work: (archive) =>
-				call.services.sync(archive, {
-					address,
-					store,
-					keys,
-					check: shareOf(options.check),
-					prune: options.prune === true ? { grace: options.pruneGrace } : null,
-					dropLocal: options.dropLocal === true,
-					dryRun: options.dryRun === true,
-					transfers: settings.transfers ?? TRANSFERS,
-					now: call.io.now(),
-					progress: call.progress,
-					signal: call.io.signal,
-				}),
-		}),
-	);
-	return { result: result satisfies SyncResult, findings, lines: drawSync(result) };
-}
-
-/** A copy in the archive itself is none, and a target around it would be copied into itself. */
-function refuseArchive({ settings }: Call, url: string): void {
-	const [archive, target] = [settings.archive, url].map((path) => (path.endsWith(sep) ? path : `${path}${sep}`)) as [string, string];
-	if (!archive.startsWith(target) && !target.startsWith(archive)) return;
-	throw new MailsealError('usage', `Cannot ship to "${url}": the archive "${settings.archive}" is, or lies in, the same folder`, {
-		hint: 'name a folder on another disk',
+	refuseArchive(call, settings);
+	const { result, findings } = await withArchive(call, {
+		reach: reachWith(call, options),
+		work: (archive) =>
+			shipTo(settings, {
+				call,
+				archive,
+				check: shareOf(options.check),
+				prune: options.prune === true ? { grace: options.pruneGrace } : null,
+				dropLocal: options.dropLocal === true,
+				dryRun: options.dryRun === true,
+			}),
 	});
+	return { result: result satisfies SyncResult, findings, lines: drawSync(result) };
 }
 
 function shareOf(check: SyncOptions['check']): number | null {
