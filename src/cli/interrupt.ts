@@ -18,3 +18,8 @@ export function abortOnSignals(): AbortSignal {
 	}
 	return controller.signal;
 }
+
+/** What ended a call: whatever an interrupted one throws on its way out, the signal is the reason. */
+export function reasonOf(error: unknown, signal: AbortSignal): unknown {
+	return signal.aborted && error instanceof Error && error.name === 'AbortError' ? signal.reason : error;
+}

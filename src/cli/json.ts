@@ -29,10 +29,17 @@ function* encodeList(list: readonly unknown[]): Generator<string> {
 	yield ']';
 }
 
-/** Seconds to the millisecond: the digits behind are what is left of a subtraction of clocks. */
+/** Seconds to the millisecond, also those of a result within it: the digits behind are what is left of a subtraction of clocks. */
 function roundSeconds(value: object): object {
-	if (!('seconds' in value) || typeof value.seconds !== 'number') return value;
-	return { ...value, seconds: Math.round(value.seconds * 1000) / 1000 };
+	const rounded = Object.entries(value).map(([key, part]) => {
+		if (key === 'seconds' && typeof part === 'number') return [key, Math.round(part * 1000) / 1000];
+		return [key, isPlain(part) ? roundSeconds(part) : part];
+	});
+	return Object.fromEntries(rounded);
+}
+
+function isPlain(value: unknown): value is object {
+	return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function* encodeObject(value: object): Generator<string> {

@@ -1,5 +1,6 @@
 import { MailsealError } from '../domain/index.ts';
 import { type ExitCode, exitOf } from './exit-codes.ts';
+import { reasonOf } from './interrupt.ts';
 import type { Io } from './io.ts';
 import { drawJsonError } from './json.ts';
 import type { Services } from './services.ts';
@@ -66,8 +67,7 @@ interface Failure {
 }
 
 function describeFailure(error: unknown, signal: AbortSignal): Failure {
-	// Whatever an interrupted call throws on its way out, the signal is the reason.
-	const known = signal.aborted && isAbort(error) ? signal.reason : error;
+	const known = reasonOf(error, signal);
 	if (known instanceof MailsealError) {
 		return { code: known.code, text: known.message, hint: known.hint ?? null, exit: exitOf(known.code) };
 	}
@@ -78,10 +78,6 @@ function describeFailure(error: unknown, signal: AbortSignal): Failure {
 		hint: 'please report it with the command that was run; with MAILSEAL_DEBUG=1 set, the place in the code is shown too',
 		exit: 70,
 	};
-}
-
-function isAbort(error: unknown): boolean {
-	return error instanceof Error && error.name === 'AbortError';
 }
 
 function stackOf(error: Error): string {

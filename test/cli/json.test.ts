@@ -38,6 +38,13 @@ describe('drawJson()', () => {
 		);
 	});
 
+	it('gives the seconds of a result within the result to the millisecond too', () => {
+		const result = { seconds: 1.23456, sync: { seconds: 0.1 + 0.2, damaged: [] }, parent: null };
+		expect([...drawJson({ command: 'pack', result, findings: [] })].join('')).toContain(
+			'"result":{"seconds":1.235,"sync":{"seconds":0.3,"damaged":[]},"parent":null}',
+		);
+	});
+
 	it('gives lists of no rows and results of rows alone', () => {
 		for (const result of [{ rows: [] }, { rows: [1] }, { rows: [], more: false }]) {
 			expect(JSON.parse([...drawJson({ command: 'ls', result, findings: [] })].join('')).result).toEqual(result);

@@ -6,12 +6,13 @@ import { addExamples } from '../examples.ts';
 import { exitOf } from '../exit-codes.ts';
 import { drawPack } from '../human.ts';
 import { drawSync } from '../human-targets.ts';
+import { reasonOf } from '../interrupt.ts';
 import { addJobs, jobsOf } from '../jobs.ts';
 import { MOST_VOLATILE } from '../limits.ts';
 import type { Services } from '../services.ts';
 import { refuseArchive, shipTo, USUAL_SHARE } from '../ship-to.ts';
 import { openSources } from '../sources.ts';
-import { type TargetSettings, targetSettings } from '../target-settings.ts';
+import { addressOf, type TargetSettings, targetSettings } from '../target-settings.ts';
 import { formatExactSize } from '../text.ts';
 import {
 	accountValue,
@@ -151,7 +152,7 @@ function targetOf(call: Call, { sync, dryRun }: PackOptions): TargetSettings | n
 	if (sync === undefined) return null;
 	if (dryRun === true) {
 		throw new MailsealError('usage', 'Cannot rehearse --sync: a dry run makes no snapshot that could be shipped', {
-			hint: 'run "mailseal sync --dry-run", which tells what the target lacks of the snapshots that are there',
+			hint: 'run "mailseal sync TARGET --dry-run", which tells what the target lacks of the snapshots that are there',
 		});
 	}
 	const settings = targetSettings(call, sync, {});
@@ -159,7 +160,7 @@ function targetOf(call: Call, { sync, dryRun }: PackOptions): TargetSettings | n
 	return settings;
 }
 
-/** Ships after a pack. What keeps the target from taking it undoes no pack: both are told, and the exit code is that of the sync. */
+/** Ships after a pack. What ends the sync, an interruption too, undoes no pack: both are told, and the exit code is that of the sync. */
 async function shipPacked(
 	packed: Answer,
 	{ call, archive, target }: { readonly call: Call; readonly archive: Archive; readonly target: TargetSettings },
@@ -173,15 +174,17 @@ async function shipPacked(
 			lines: [...packed.lines, ...drawSync(result)],
 		};
 	} catch (error) {
-		if (!(error instanceof MailsealError) || error.code === 'interrupted') throw error;
+		const reason = reasonOf(error, call.io.signal);
+		if (!(reason instanceof MailsealError)) throw error;
 		const failed: Finding = {
 			code: 'sync-failed',
 			severity: 'error',
-			subject: target.url,
-			text: `The pack is done, and was not shipped: ${error.message}`,
-			hint: error.hint ?? 'run "mailseal sync" again',
+			subject: addressOf(call, target).url,
+			text: `The pack is done, and was not shipped: ${reason.message}`,
+			// That of an interruption says to run all of it again.
+			hint: (reason.code === 'interrupted' ? undefined : reason.hint) ?? 'run "mailseal sync TARGET"',
 		};
-		return { ...packed, result: { ...packed.result, sync: null }, findings: [...packed.findings, failed], exit: exitOf(error.code) };
+		return { ...packed, result: { ...packed.result, sync: null }, findings: [...packed.findings, failed], exit: exitOf(reason.code) };
 	}
 }
 
