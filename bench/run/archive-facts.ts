@@ -127,6 +127,7 @@ export interface Needed {
 	readonly deadShare: number;
 }
 
+/** Reads each bundle twice. `needed`: ids of messages. */
 export async function weighNeeded(archive: string, needed: ReadonlySet<string>): Promise<Needed> {
 	const attachments = new Set<string>();
 	await eachEntry(archive, ({ kind, id, recipe, bytes }) => {

@@ -10,7 +10,7 @@ import { withStore } from './with-target.ts';
 export const USUAL_SHARE = 30;
 
 /** What a sync does beside shipping what the target lacks. */
-export interface ShipRequest {
+interface ShipRequest {
 	/** The target proves one copy in so many; null: none. */
 	readonly check: number | null;
 	/** Deletes there what was pruned here and is older than `grace`, milliseconds. */
