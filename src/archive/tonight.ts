@@ -15,8 +15,13 @@ import { sealTenant } from './seal.ts';
 import { openAttachmentSealer } from './seal-attachments.ts';
 import type { Workers } from './workers.ts';
 
-/** Attachments that came tonight are sealed at once where they are at least this share of a bundle's target; else they stay volatile. */
-const LEAST_SEALED = 1 / 512;
+/**
+ * Attachments that came since the last pack are sealed at once where they are at least this share of a bundle's target; else they stay
+ * volatile. A sealed bundle is for ever: packs that follow each other within hours must not make thousands of small ones.
+ */
+const LEAST_SEALED = { nightly: 1 / 512, often: 1 / 64 };
+/** From one pack to the next, milliseconds: less is often. */
+const NIGHTLY = 12 * 3600 * 1000;
 
 /** What a pack counts while it works. */
 export interface Tally {
@@ -141,8 +146,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		builder.addWord(word);
 		await flushIfFull();
 	}
-	// A sealed bundle is for ever: frequent packs must not make thousands of small ones.
-	for (const few of attachments.takeBelow(bundles.target * LEAST_SEALED)) {
+	for (const few of attachments.takeBelow(bundles.target * leastSealed(catalog.state()?.time, now))) {
 		await makeRoom([few]);
 		builder.add(few);
 		await flushIfFull();
@@ -155,6 +159,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		for (const folder of account.folders) catalog.setFolderSignature(account.account, folder.folder, folder.signature);
 	}
 	return dropped;
+}
+
+function leastSealed(before: string | undefined, now: number): number {
+	return before !== undefined && now - Date.parse(before) < NIGHTLY ? LEAST_SEALED.often : LEAST_SEALED.nightly;
 }
 
 function ingestRequest({ archive, workers, request, findings, tally }: TonightRequest): IngestRequest {

@@ -59,6 +59,25 @@ test('on arrival few attachments, less than a 512th of a bundle, stay volatile u
 	expect((await verifyOnce(archive)).findings).toEqual([]);
 });
 
+test('on arrival a pack within hours of the last one seals no bundle of less than a 64th, so that frequent packs make no small ones', async () => {
+	const store = makeMailStore();
+	const archive = join(temporaryFolder(), 'archive');
+	const put = (name: string, bytes: number) =>
+		store.put(`anna@example.org/INBOX/${name}:2,S`, mail(name, [{ name: `${name}.pdf`, bytes: fileBytes(name, bytes) }]));
+	put('one', 60_000);
+	await night(archive, store.spec, 1);
+	expect(await held(archive)).toEqual({ sealed: [1, 0], volatile: [0, 1] });
+	put('two', 60_000);
+	await night(archive, store.spec, 1 + 11 / 24);
+	expect(await held(archive)).toEqual({ sealed: [1, 0], volatile: [1, 2] });
+	put('three', 420_000);
+	await night(archive, store.spec, 1 + 22 / 24);
+	expect(await held(archive)).toEqual({ sealed: [2, 0], volatile: [1, 3] });
+	put('four', 60_000);
+	await night(archive, store.spec, 1 + 34 / 24);
+	expect(await held(archive)).toEqual({ sealed: [3, 0], volatile: [1, 4] });
+});
+
 test('on arrival what lies in a folder that is never sealed keeps its attachments in the volatile bundle', async () => {
 	const store = makeMailStore();
 	const archive = join(temporaryFolder(), 'archive');
