@@ -1,11 +1,13 @@
 // Builds the published program and the library. The program is one CommonJS file: it starts in half the time of ES
-// modules read one by one, and in less beside the code that V8 made of it. better-sqlite3 stays outside, since it carries a
-// compiled part.
+// modules read one by one, and in less beside the code that V8 made of it. Of better-sqlite3 the compiled part stays outside; the
+// library leaves all of it there, since the program around it may use it too.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { buildChunks, chunksApart } from './chunks.mjs';
 import { insteadOf } from './instead-of.mjs';
+import { noSubprograms } from './no-subprograms.mjs';
+import { sqliteInside } from './sqlite-inside.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
@@ -14,7 +16,6 @@ const shared = {
 	bundle: true,
 	platform: 'node',
 	target: 'node20',
-	external: ['better-sqlite3'],
 	...insteadOf,
 	loader: { '.py': 'text' },
 	legalComments: 'none',
@@ -35,6 +36,7 @@ await build({
 	entryPoints: ['src/cli/bin.ts'],
 	outfile: 'dist/program.cjs',
 	format: 'cjs',
+	plugins: [chunksApart, noSubprograms, sqliteInside],
 	// Compiled code that is taken from a file cannot import: V8 keeps no way back to who runs it. The chunks are CommonJS anyway.
 	supported: { 'dynamic-import': false },
 	minifySyntax: true,
@@ -47,6 +49,7 @@ await build({
 	entryPoints: ['src/index.ts'],
 	outfile: 'dist/index.js',
 	format: 'esm',
+	external: ['better-sqlite3'],
 	// yauzl is CommonJS and calls require for Node's own modules.
 	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });
