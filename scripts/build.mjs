@@ -8,6 +8,7 @@ import { buildChunks, chunksApart } from './chunks.mjs';
 import { insteadOf } from './instead-of.mjs';
 import { noSubprograms } from './no-subprograms.mjs';
 import { sqliteInside } from './sqlite-inside.mjs';
+import { V8_FLAGS } from './v8-flags.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
@@ -28,6 +29,7 @@ await build({
 	entryPoints: ['src/cli/start.ts'],
 	outfile: 'dist/mailseal.cjs',
 	format: 'cjs',
+	define: { V8_FLAGS: JSON.stringify(V8_FLAGS) },
 	minifySyntax: true,
 	banner: { js: '#!/usr/bin/env node' },
 });

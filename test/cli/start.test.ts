@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { V8_FLAGS } from '../../scripts/v8-flags.mjs';
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist');
 const VERSION = (JSON.parse(readFileSync(join(DIST, '..', 'package.json'), 'utf8')) as { version: string }).version;
@@ -105,6 +106,15 @@ describe('a start', () => {
 		]) {
 			expect(copy.startAfter(first), first).toEqual({ ...RIGHT, stdout: `${other}\n` });
 		}
+	});
+
+	test('sets V8 as it was set when the code was compiled, and leaves a V8 alone that may not know it', () => {
+		const tell = `const v8 = require('node:v8'); const set = v8.setFlagsFromString;
+			v8.setFlagsFromString = (flags) => { process.stderr.write(flags); set(flags); };`;
+		const copy = copied();
+		expect(copy.startAfter(tell)).toEqual({ ...RIGHT, stderr: V8_FLAGS });
+		const other = "Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '1.2.3' } });";
+		expect(copy.startAfter(other + tell)).toEqual(RIGHT);
 	});
 
 	test('names places in its code by where it runs, not by where it was built', () => {
