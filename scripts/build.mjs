@@ -1,12 +1,15 @@
 // Builds the published program and the library. The program is one CommonJS file: it starts in half the time of ES
-// modules read one by one, and in less beside the code that V8 made of it. better-sqlite3 stays outside, since it carries a
-// compiled part.
+// modules read one by one, and in less beside the code that V8 made of it. Of better-sqlite3 the compiled part stays outside; the
+// library leaves all of it there, since the program around it may use it too.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { buildChunks, chunksApart } from './chunks.mjs';
 import { insteadOf } from './instead-of.mjs';
 import { licencesOf } from './licences.mjs';
+import { noSubprograms } from './no-subprograms.mjs';
+import { sqliteInside } from './sqlite-inside.mjs';
+import { V8_FLAGS } from './v8-flags.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
@@ -16,7 +19,6 @@ const shared = {
 	metafile: true,
 	platform: 'node',
 	target: 'node20',
-	external: ['better-sqlite3'],
 	...insteadOf,
 	loader: { '.py': 'text' },
 	legalComments: 'none',
@@ -29,6 +31,7 @@ const starter = await build({
 	entryPoints: ['src/cli/start.ts'],
 	outfile: 'dist/mailseal.cjs',
 	format: 'cjs',
+	define: { V8_FLAGS: JSON.stringify(V8_FLAGS) },
 	minifySyntax: true,
 	banner: { js: '#!/usr/bin/env node' },
 });
@@ -37,6 +40,7 @@ const program = await build({
 	entryPoints: ['src/cli/bin.ts'],
 	outfile: 'dist/program.cjs',
 	format: 'cjs',
+	plugins: [chunksApart, noSubprograms, sqliteInside],
 	// Compiled code that is taken from a file cannot import: V8 keeps no way back to who runs it. The chunks are CommonJS anyway.
 	supported: { 'dynamic-import': false },
 	minifySyntax: true,
@@ -49,6 +53,7 @@ const library = await build({
 	entryPoints: ['src/index.ts'],
 	outfile: 'dist/index.js',
 	format: 'esm',
+	external: ['better-sqlite3'],
 	// yauzl is CommonJS and calls require for Node's own modules.
 	banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
 });

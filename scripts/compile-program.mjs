@@ -4,9 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { V8_FLAGS } from './v8-flags.mjs';
 
+setFlagsFromString(V8_FLAGS);
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);
 // The code keeps the name, for stack traces: where it was built is no affair of where it runs.

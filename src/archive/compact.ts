@@ -1,6 +1,6 @@
 import type { Catalog, SealedLiveness } from '../catalog/index.ts';
 import { type BundleId, type BundleRef, DEFAULT_POLICY, type Finding } from '../domain/index.ts';
-import { sizeOf } from '../platform/index.ts';
+import { isThere, monotonic } from '../platform/index.ts';
 import { noSnapshot } from './catalog-at.ts';
 import { commitSnapshot } from './commit.ts';
 import { type CompactPlan, liveShare, planCompaction } from './compact-plan.ts';
@@ -27,7 +27,7 @@ export async function compact(archive: Archive, request: CompactRequest, workers
 		try {
 			if (catalog.state() === null) throw noSnapshot(archive);
 			catalog.begin();
-			return await compactInto({ archive, catalog, request, workers, started: performance.now() });
+			return await compactInto({ archive, catalog, request, workers, started: monotonic() });
 		} finally {
 			catalog.rollback();
 			catalog.close();
@@ -60,7 +60,7 @@ async function compactInto(context: Context): Promise<Outcome<CompactResult>> {
 	const confirmed = confirmBundles(archive, catalog);
 	findings.push(...confirmed.findings);
 	catalog.pack.setMissing(confirmed.missing);
-	const isHere = (id: BundleId): boolean => sizeOf(bundlePath(archive.dir, 'sealed', id)) !== null;
+	const isHere = (id: BundleId): boolean => isThere(bundlePath(archive.dir, 'sealed', id));
 	const run: Running = { ...context, findings, isHere, unreadable: 0, superseded: [] };
 	let plan = await nextPlan(run, request.budget);
 	if (request.dryRun || isEmpty(plan)) {
@@ -194,7 +194,7 @@ function resultOf(
 			live: Math.round(liveShare(one) * 1000) / 1000,
 			...(one.tenant === null ? {} : { tenant: one.tenant }),
 		})),
-		seconds: (performance.now() - started) / 1000,
+		seconds: (monotonic() - started) / 1000,
 		dryRun: request.dryRun,
 	};
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { BundleId, BundleKind, SnapshotName } from '../domain/index.ts';
 
 /** Where everything lies in an archive; docs/format.md shows the tree. */
@@ -8,18 +7,23 @@ export const LOCK_FILE = '.lock';
 /** Items and headers that were fetched from a target; may be deleted. */
 export const CACHE_FOLDER = 'cache';
 
+/** Not by join(), which takes longer than looking at the file does: a night asks for thousands of paths. */
+function below(dir: string, rest: string): string {
+	return `${dir === '' ? '.' : dir}/${rest}`;
+}
+
 export function bundleFolder(dir: string, kind: BundleKind): string {
-	return join(dir, 'bundles', kind);
+	return below(dir, `bundles/${kind}`);
 }
 
 export function bundlePath(dir: string, kind: BundleKind, id: BundleId): string {
-	return join(bundleFolder(dir, kind), id.slice(0, 2), `${id}.zip`);
+	return below(dir, `bundles/${kind}/${id.slice(0, 2)}/${id}.zip`);
 }
 
 export function snapshotFolder(dir: string): string {
-	return join(dir, 'snapshots');
+	return below(dir, 'snapshots');
 }
 
 export function snapshotPath(dir: string, name: SnapshotName): string {
-	return join(snapshotFolder(dir), name.slice(0, 4), `${name}.json`);
+	return below(dir, `snapshots/${name.slice(0, 4)}/${name}.json`);
 }

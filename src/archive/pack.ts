@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { BundleRef, Finding } from '../domain/index.ts';
+import { monotonic } from '../platform/index.ts';
 import { commitSnapshot } from './commit.ts';
 import { confirmBundles } from './confirm.ts';
 import { currentCatalog } from './current-catalog.ts';
@@ -20,7 +21,7 @@ export async function pack(archive: Archive, request: PackRequest, workers: Work
 		const catalog = await currentCatalog(archive, { lock, progress: request.progress, signal: request.signal });
 		try {
 			catalog.begin();
-			return await packInto({ archive, catalog, request, workers, started: performance.now() });
+			return await packInto({ archive, catalog, request, workers, started: monotonic() });
 		} finally {
 			catalog.rollback();
 			catalog.close();
@@ -89,7 +90,7 @@ async function packInto(context: Context): Promise<Outcome<PackResult>> {
 			volatile: { bundles: volatile.length, bytes: bytesOf(volatile), newBytes: newBundles(refs, 'volatile').newBytes },
 			attachments: { total: apart.attachments, new: tally.attachments, sharedBytes: apart.sharedBytes },
 			scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: tally.filesRead, bytesRead: tally.bytesRead },
-			seconds: (performance.now() - started) / 1000,
+			seconds: (monotonic() - started) / 1000,
 		},
 	};
 }

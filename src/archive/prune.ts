@@ -10,6 +10,7 @@ import {
 	type Retention,
 	type SnapshotName,
 } from '../domain/index.ts';
+import { monotonic } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { type Chain, readChain, SNAPSHOT_ASIDE } from './chain.ts';
 import { commitSnapshot } from './commit.ts';
@@ -26,7 +27,7 @@ import { snapshotNames } from './snapshots.ts';
 /** Removes snapshots that the policy does not keep, and bundles that no kept one names; what it did stands in a snapshot of its own, the record. */
 export async function prune(archive: Archive, request: PruneRequest): Promise<Outcome<PruneResult>> {
 	refuseNothing(request.keep);
-	const started = performance.now();
+	const started = monotonic();
 	if (snapshotNames(archive.dir).length === 0) {
 		throw new MailsealError('not-found', `Cannot prune "${archive.dir}": it has no snapshot`, { hint: 'run "mailseal pack" first' });
 	}
@@ -188,7 +189,7 @@ function outcome(
 			pruned: plan.pruned.map(({ name, time }) => ({ name, time })),
 			bundles: plan.bundles.length,
 			bytes: plan.bundles.reduce((total, { size }) => total + size, 0),
-			seconds: (performance.now() - started) / 1000,
+			seconds: (monotonic() - started) / 1000,
 			dryRun: request.dryRun,
 		},
 	};

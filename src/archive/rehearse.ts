@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { AttachmentId } from '../domain/index.ts';
+import { monotonic } from '../platform/index.ts';
 import type { Incoming } from './arrive.ts';
 import { divide, type QuietMail } from './divide.ts';
 import { attachmentIds } from './locate.ts';
@@ -49,7 +50,7 @@ export function rehearse(options: {
 		volatile: { bundles: bundles.length, bytes: bundles.reduce((total, ref) => total + ref.size, 0), newBytes: newVolatile },
 		attachments: { total, new: 0, sharedBytes },
 		scan: { folders: seen.counts.folders, foldersRead: seen.counts.foldersRead, filesRead: 0, bytesRead: 0 },
-		seconds: (performance.now() - started) / 1000,
+		seconds: (monotonic() - started) / 1000,
 	};
 }
 

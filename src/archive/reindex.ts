@@ -1,4 +1,5 @@
 import { type Finding, MailsealError } from '../domain/index.ts';
+import { monotonic } from '../platform/index.ts';
 import { rebuild } from './current-catalog.ts';
 import type { Archive } from './open-archive.ts';
 import type { Run } from './requests.ts';
@@ -7,7 +8,7 @@ import { newestSnapshot } from './snapshots.ts';
 
 /** Builds the catalog anew from the bundles that the newest snapshot names. */
 export async function reindex(archive: Archive, run: Run): Promise<Outcome<ReindexResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	const lock = archive.lock();
 	try {
 		const newest = newestSnapshot(archive.dir);
@@ -19,7 +20,7 @@ export async function reindex(archive: Archive, run: Run): Promise<Outcome<Reind
 				snapshot: newest.name,
 				bundles: catalog.bundles().length,
 				messages: catalog.totals().messages,
-				seconds: (performance.now() - started) / 1000,
+				seconds: (monotonic() - started) / 1000,
 			};
 			return { result, findings: findings satisfies Finding[] };
 		} finally {

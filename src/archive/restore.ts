@@ -1,6 +1,7 @@
 import { resolve, sep } from 'node:path';
 import type { AccountContents, Catalog } from '../catalog/index.ts';
 import { type AccountName, type Finding, type FolderName, MailsealError, type SnapshotName } from '../domain/index.ts';
+import { monotonic } from '../platform/index.ts';
 import { type AccountPlan, type MailboxWriter, maildirWriter, mboxWriter, openMessageWriter, type WriteJob } from '../sources/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { catalogAt } from './catalog-at.ts';
@@ -32,7 +33,7 @@ const ACCOUNTS_AT_ONCE = 2;
 
 /** Writes mailboxes as they were in a snapshot; adds, never overwrites. */
 export async function restore(archive: Archive, request: RestoreRequest, workers: Workers): Promise<Outcome<RestoreResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	refuseArchive(archive, request.to);
 	const catalog = await catalogAt(archive, request);
 	try {
@@ -64,7 +65,7 @@ export async function restore(archive: Archive, request: RestoreRequest, workers
 		});
 		findings.push(...perAccount.flat());
 		const snapshot = catalog.state()?.name as SnapshotName;
-		return { findings, result: { snapshot, ...tally, seconds: (performance.now() - started) / 1000, dryRun: request.dryRun } };
+		return { findings, result: { snapshot, ...tally, seconds: (monotonic() - started) / 1000, dryRun: request.dryRun } };
 	} finally {
 		catalog.close();
 	}

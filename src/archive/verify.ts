@@ -1,5 +1,5 @@
 import type { BundleId, BundleRef, Finding } from '../domain/index.ts';
-import { sizeOf } from '../platform/index.ts';
+import { monotonic, sizeOf } from '../platform/index.ts';
 import { throwIfAborted } from './abort.ts';
 import { SNAPSHOT_MISSING } from './chain.ts';
 import { catalogFindings } from './check-catalog.ts';
@@ -15,7 +15,7 @@ import type { Workers } from './workers.ts';
 
 /** Looks at the archive and says what is wrong with it; changes nothing. */
 export async function verify(archive: Archive, request: VerifyRequest, workers: Workers): Promise<Outcome<VerifyResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	const { dir } = archive;
 	const findings: Finding[] = [];
 	const damaged = new Set<string>();
@@ -101,7 +101,7 @@ export async function verify(archive: Archive, request: VerifyRequest, workers: 
 			bytes,
 			damaged: [...damaged].sort(),
 			missing: [...missing].sort(),
-			seconds: (performance.now() - started) / 1000,
+			seconds: (monotonic() - started) / 1000,
 		},
 	};
 }

@@ -61,8 +61,16 @@ export function encodeSnapshot(snapshot: Snapshot): { readonly name: SnapshotNam
 	return { name: nameOf(time, sha256), bytes, sha256 };
 }
 
+interface Decoded {
+	readonly snapshot: Snapshot;
+	readonly sha256: string;
+}
+
+/** Those that were decoded last: one run asks for the newest, and for the record that it names, again and again. */
+let recent: readonly { readonly name: SnapshotName; readonly decoded: Decoded }[] = [];
+
 /** The snapshot in a file named `name`. Bytes that do not belong to the name are `archive-damaged`, a later format is `format-newer`. */
-export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array): { readonly snapshot: Snapshot; readonly sha256: string } {
+export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array): Decoded {
 	const sha256 = hash('sha256', bytes, 'hex');
 	const fault: Fault = (field, problem, cause) =>
 		damaged('bad-snapshot', `Cannot read snapshot "${name}": ${field === '' ? 'it' : `field "${field}"`} ${problem}`, {
@@ -72,6 +80,8 @@ export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array): { readonl
 	if (!name.endsWith(`-${sha256.slice(0, 8)}`)) {
 		throw damaged('wrong-hash', `Cannot read snapshot "${name}": the hash of its bytes starts with ${sha256.slice(0, 8)}`);
 	}
+	const known = recent.find((one) => one.name === name && one.decoded.sha256 === sha256);
+	if (known !== undefined) return known.decoded;
 	const fields = fieldsOf(parseJson(bytes, fault), { name: '', fault });
 	const format = wholeNumber(fields, 'format');
 	if (format > FORMAT) {
@@ -82,7 +92,9 @@ export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array): { readonl
 	if (format !== FORMAT) throw fault('format', `is ${format} (must be ${FORMAT})`);
 	const snapshot = parseSnapshot(fields);
 	if (nameOf(snapshot.time, sha256) !== name) throw fault('time', `is ${snapshot.time} (must be the time in the name)`);
-	return { snapshot, sha256 };
+	const decoded = { snapshot, sha256 };
+	recent = [{ name, decoded }, ...recent.slice(0, 1)];
+	return decoded;
 }
 
 function nameOf(time: string, sha256: string): SnapshotName {

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../domain/index.ts';
+
+/** How V8 was set when it compiled the program (scripts/v8-flags.mjs). */
+declare const V8_FLAGS: string;
 
 /** The program as the build leaves it: one function with the parameters of a CommonJS module. */
 type Program = (exports: object, require: NodeJS.Require, module: NodeJS.Module, filename: string, dirname: string) => void;
@@ -12,6 +16,8 @@ function start(): void {
 	const filename = join(__dirname, 'program.cjs');
 	const source = readFileSync(filename);
 	const cachedData = compiledCode(source);
+	// A V8 of another version might not know them, and would say so.
+	if (cachedData !== null) setFlagsFromString(V8_FLAGS);
 	const script = new Script(source.toString('latin1'), {
 		filename,
 		...(cachedData === null ? {} : { cachedData }),

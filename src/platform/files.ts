@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+	accessSync,
 	chmodSync,
 	closeSync,
 	constants,
@@ -240,6 +241,18 @@ export function listNames(path: string): string[] {
 	} catch (error) {
 		if (systemCode(error) === 'ENOENT') return [];
 		throw asMailsealError(error, 'list', path);
+	}
+}
+
+/** False where nothing is at a path. */
+export function isThere(path: string): boolean {
+	try {
+		accessSync(path, constants.F_OK);
+		return true;
+	} catch (error) {
+		const code = systemCode(error);
+		if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+		throw asMailsealError(error, 'look at', path);
 	}
 }
 

@@ -1,9 +1,11 @@
+export { monotonic } from './clock.ts';
 export {
 	asMailsealError,
 	type FileHooks,
 	type FileOperation,
 	type Files,
 	isTemporaryName,
+	isThere,
 	listNames,
 	openFiles,
 	type PendingFile,

@@ -1,5 +1,5 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { systemCode } from '../domain/index.ts';
 import type { Files } from '../platform/index.ts';
 import { folderFailure, notFolder, rootGone, rootMissing } from './folder-failure.ts';
@@ -42,7 +42,7 @@ export function openFolderRoot({ path: root, files }: { readonly path: string; r
 			const levels = name.split('/');
 			let path = root;
 			for (const [index, level] of levels.entries()) {
-				path = join(path, level);
+				path = `${path}/${level}`;
 				const stats = lookAt(path);
 				if (index === levels.length - 1 && stats !== null) return stats;
 				if (stats?.isSymbolicLink()) throw notFolder(path, 'a symbolic link');

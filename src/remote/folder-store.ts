@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type Dirent, readdirSync, type Stats } from 'node:fs';
+import { readdirSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { MailsealError, systemCode } from '../domain/index.ts';
 import { type FileHooks, type Files, isTemporaryName } from '../platform/index.ts';
 import { isBlobLevel, requireBlobFolder, requireBlobName } from './blob-name.ts';
 import { checkedContent } from './checked-content.ts';
 import type { BlobContent, BlobFacts, BlobRange, BlobStore, Created, CreateOptions, Expected, Proof } from './contract.ts';
-import { type FileCopy, openCopy } from './copy-file.ts';
-import { exactlyOf, type OpenFile, openToRead, piecesOf } from './file-pieces.ts';
+import { openCopy } from './copy-file.ts';
+import { closeFile, exactlyOf, type OpenFile, openToRead, piecesOf, readInto } from './file-pieces.ts';
 import { folderFailure, notFolder } from './folder-failure.ts';
 import { lookAt, openFolderRoot } from './folder-root.ts';
-import { throwIfAborted } from './interrupt.ts';
+import { throwIfAborted, turn } from './interrupt.ts';
 
 export interface FolderStoreOptions {
 	/** Absolute. Its last level is made by the first create. */
@@ -22,17 +21,26 @@ export interface FolderStoreOptions {
 	readonly hooks?: FileHooks;
 }
 
+/** What is read to be hashed: little enough that it is hashed while it lies in the processor's cache. Bytes. */
+const SCRATCH = 256 * 1024;
+/** Read and hashed before others have their turn, milliseconds' worth. Bytes. */
+const TURN = 4 * 1024 * 1024;
+/** Folders and files that are looked at before others have their turn. */
+const LOOKS = 100;
+
 /** Keeps blobs as files of a folder: on another disk, or on one that a server lends. Symbolic links in it are not followed. */
 export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreOptions): BlobStore {
 	const root = openFolderRoot({ path: place, files });
+	const scratch = Buffer.allocUnsafeSlow(SCRATCH);
 
 	/** Looks at a blob before it is read; whatever is no file is not there. */
 	async function open(name: string, signal: AbortSignal): Promise<OpenFile> {
+		await turn();
 		throwIfAborted(signal);
 		const path = join(place, name);
 		if (!root.look(name)?.isFile()) throw notThere(path);
 		try {
-			return await openToRead(path);
+			return openToRead(path);
 		} catch (error) {
 			// It was removed, or a link came in its place, since we looked.
 			if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ELOOP') throw folderFailure(error, 'read', path);
@@ -55,7 +63,31 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 		} catch (error) {
 			throw folderFailure(error, 'read', file.path);
 		} finally {
-			await file.handle.close();
+			closeFile(file);
+		}
+	}
+
+	/** Gives `take` all bytes of a blob, each piece in the same memory. */
+	async function readAll(
+		name: string,
+		{ signal, take }: { readonly signal: AbortSignal; readonly take: (piece: Uint8Array) => void },
+	): Promise<void> {
+		const file = await open(name, signal);
+		try {
+			let turned = 0;
+			for (let at = 0; at < file.size; ) {
+				const count = readInto(scratch, file, at);
+				take(scratch.subarray(0, count));
+				at += count;
+				if (at - turned < TURN) continue;
+				turned = at;
+				await turn();
+				throwIfAborted(signal);
+			}
+		} catch (error) {
+			throw folderFailure(error, 'read', file.path);
+		} finally {
+			closeFile(file);
 		}
 	}
 
@@ -63,11 +95,11 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 		requireBlobName(name);
 		const file = await open(name, signal);
 		try {
-			return await exactlyOf(file, { offset, length });
+			return exactlyOf(file, { offset, length });
 		} catch (error) {
 			throw folderFailure(error, 'read', file.path);
 		} finally {
-			await file.handle.close();
+			closeFile(file);
 		}
 	}
 
@@ -81,7 +113,7 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 		files.makeFolder(dirname(path));
 		const copy = await openCopy(path, hooks);
 		try {
-			await writeAll(copy, checkedContent(content, { name, signal }));
+			for await (const piece of checkedContent(content, { name, signal })) copy.write(piece);
 			return { outcome: await copy.commit({ replace, signal }), md5: null };
 		} finally {
 			await copy.discard();
@@ -97,28 +129,40 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 		if (!stats.isFile()) return damaged(`it is ${stats.isDirectory() ? 'a folder' : 'a link or a device'} (a file is right)`);
 		if (stats.size !== size) return damaged(`it has ${stats.size} bytes (${size} are right)`);
 		const [hash, called, right] = sha256 === null ? [createHash('md5'), 'MD5', md5] : [createHash('sha256'), 'SHA-256', sha256];
-		for await (const piece of read(name, { signal })) hash.update(piece);
+		await readAll(name, { signal, take: (piece) => hash.update(piece) });
 		const found = hash.digest('hex');
 		return found === right ? { state: 'intact', how: 'read' } : damaged(`its ${called} is ${found} (${right} is right)`);
 	}
 
-	/** Every file below a folder. Links, and names that no blob has, are left out. */
-	async function* walk(top: string, signal: AbortSignal): AsyncGenerator<BlobFacts, void> {
+	/** Every whole file below a folder, or every one that is being written. Links, and names that no blob has, are left out. */
+	async function* walk(
+		top: string,
+		{ temporary, signal }: { readonly temporary: boolean; readonly signal: AbortSignal },
+	): AsyncGenerator<BlobFacts, void> {
+		requireBlobFolder(top);
+		throwIfAborted(signal);
+		const stats = top === '' ? null : root.look(top.slice(0, -1));
+		if (stats?.isSymbolicLink()) throw notFolder(join(place, top), 'a symbolic link');
+		if (top !== '' && !stats?.isDirectory()) return;
 		const waiting = [top];
+		let looked = 0;
 		for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-			// No promise for each file, so that ten thousand take milliseconds; between two folders an interrupt is seen.
-			await setImmediate();
+			const path = `${place}/${folder}`;
+			const names = namesIn(path);
+			if (names.length === 0) root.require();
+			looked += 1 + names.length;
+			// Looking at a file takes microseconds, and so does a turn; an interrupt is seen between two folders.
+			if (looked >= LOOKS) {
+				looked = 0;
+				await turn();
+			}
 			throwIfAborted(signal);
-			const entries = entriesOf(join(place, folder));
-			if (entries.length === 0) root.require();
-			for (const entry of entries) {
-				const name = `${folder}${entry.name}`;
-				if (!isBlobLevel(entry.name)) continue;
-				if (entry.isDirectory()) waiting.push(`${name}/`);
-				if (!entry.isFile()) continue;
-				const stats = lookAt(join(place, name));
+			for (const level of names) {
+				if (!isBlobLevel(level)) continue;
+				const stats = lookAt(path + level);
 				if (stats === null) root.require();
-				else yield factsOf(name, stats);
+				else if (stats.isDirectory()) waiting.push(`${folder}${level}/`);
+				else if (stats.isFile() && isTemporaryName(level) === temporary) yield factsOf(folder + level, stats);
 			}
 		}
 	}
@@ -128,18 +172,9 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 		async top(limit, signal) {
 			throwIfAborted(signal);
 			if (!root.exists()) return [];
-			return entriesOf(place)
-				.slice(0, limit)
-				.map(({ name }) => name);
+			return namesIn(place).slice(0, limit);
 		},
-		async *list(folder, signal) {
-			requireBlobFolder(folder);
-			throwIfAborted(signal);
-			const stats = folder === '' ? null : root.look(folder.slice(0, -1));
-			if (stats?.isSymbolicLink()) throw notFolder(join(place, folder), 'a symbolic link');
-			if (folder !== '' && !stats?.isDirectory()) return;
-			for await (const facts of walk(folder, signal)) if (!isTemporary(facts.name)) yield facts;
-		},
+		list: (folder, signal) => walk(folder, { temporary: false, signal }),
 		async stat(name, signal) {
 			requireBlobName(name);
 			throwIfAborted(signal);
@@ -156,29 +191,9 @@ export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreO
 			const stats = root.look(name);
 			if (stats !== null && !stats.isDirectory()) files.remove(join(place, name));
 		},
-		async *leftovers(signal) {
-			throwIfAborted(signal);
-			for await (const facts of walk('', signal)) if (isTemporary(facts.name)) yield facts;
-		},
+		leftovers: (signal) => walk('', { temporary: true, signal }),
 		async close() {},
 	};
-}
-
-/** Writes a piece while the next one is read and hashed. */
-async function writeAll(copy: FileCopy, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-	let writing: Promise<void> = Promise.resolve();
-	try {
-		for await (const piece of pieces) {
-			await writing;
-			writing = copy.write(piece);
-			// It is waited for below; until then a failure has nobody to tell.
-			writing.catch(() => {});
-		}
-	} finally {
-		// The file is not closed while it is written, and what went wrong first is what is told.
-		await Promise.allSettled([writing]);
-	}
-	await writing;
 }
 
 function isTemporary(name: string): boolean {
@@ -189,10 +204,10 @@ function factsOf(name: string, stats: Stats): BlobFacts {
 	return { name, size: stats.size, modified: Math.trunc(stats.mtimeMs), md5: null };
 }
 
-/** What lies in a folder; nothing does in one that is not there. */
-function entriesOf(path: string): Dirent[] {
+/** Names in a folder; there are none in one that is not there. Without their types: each is looked at for its size anyway. */
+function namesIn(path: string): string[] {
 	try {
-		return readdirSync(path, { withFileTypes: true });
+		return readdirSync(path);
 	} catch (error) {
 		if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return [];
 		throw folderFailure(error, 'list', path);

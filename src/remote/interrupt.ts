@@ -12,6 +12,13 @@ export function throwIfAborted(signal: AbortSignal): void {
 	if (signal.aborted) throw interrupted();
 }
 
+/** Lets everything that waits have its turn: a signal is heard only between two. */
+export function turn(): Promise<void> {
+	return new Promise((resolve) => {
+		setImmediate(resolve);
+	});
+}
+
 /** One signal ends a whole run, so hundreds of calls may wait for it: that is no leak to warn of. */
 export function expectManyListeners(signal: AbortSignal): void {
 	setMaxListeners(0, signal);

@@ -52,11 +52,15 @@ export function withRetries(store: BlobStore, options: RetryOptions): BlobStore 
 		}
 	}
 
-	/** Goes on after a failure with what `open` gives then; whatever was given counts as progress. */
-	async function* resume<T>(signal: AbortSignal, open: () => AsyncIterable<T>): AsyncGenerator<T, void> {
+	/** Goes on after a failure with what `open` gives then; whatever was given counts as progress. `isNew` says what is given. */
+	async function* resume<T>(
+		signal: AbortSignal,
+		{ open, isNew }: { readonly open: () => AsyncIterable<T>; readonly isNew: (item: T) => boolean },
+	): AsyncGenerator<T, void> {
 		for (let attempt = 1; ; attempt++) {
 			try {
 				for await (const item of open()) {
+					if (!isNew(item)) continue;
 					attempt = 1;
 					yield item;
 				}
@@ -68,15 +72,9 @@ export function withRetries(store: BlobStore, options: RetryOptions): BlobStore 
 	}
 
 	/** A listing begins anew; what was given before is not given again. */
-	function relist(signal: AbortSignal, list: () => AsyncIterable<BlobFacts>): AsyncGenerator<BlobFacts, void> {
+	function relist(signal: AbortSignal, open: () => AsyncIterable<BlobFacts>): AsyncGenerator<BlobFacts, void> {
 		const given = new Set<string>();
-		return resume(signal, async function* () {
-			for await (const facts of list()) {
-				if (given.has(facts.name)) continue;
-				given.add(facts.name);
-				yield facts;
-			}
-		});
+		return resume(signal, { open, isNew: ({ name }) => given.size < given.add(name).size });
 	}
 
 	return {
@@ -87,11 +85,12 @@ export function withRetries(store: BlobStore, options: RetryOptions): BlobStore 
 		readRange: (name, range, signal) => retry(signal, () => store.readRange(name, range, signal)),
 		read(name, { offset = 0, signal }) {
 			let at = offset;
-			return resume(signal, async function* () {
-				for await (const piece of store.read(name, { offset: at, signal })) {
+			return resume(signal, {
+				open: () => store.read(name, { offset: at, signal }),
+				isNew(piece) {
 					at += piece.length;
-					if (piece.length > 0) yield piece;
-				}
+					return piece.length > 0;
+				},
 			});
 		},
 		create(name, content, options) {

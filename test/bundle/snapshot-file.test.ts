@@ -132,6 +132,14 @@ describe('decodeSnapshot()', () => {
 		}
 	});
 
+	it('gives again what it gave of the same bytes, and still refuses others under their name, or them under another name', () => {
+		const first = decodeSnapshot(name, bytes);
+		expect(decodeSnapshot(name, Buffer.from(bytes)).snapshot).toBe(first.snapshot);
+		expect(() => decodeSnapshot(name, bytes.subarray(1))).toThrow(expect.objectContaining({ code: 'archive-damaged' }));
+		expect(() => decodeSnapshot(parseSnapshotName(name.replace('0215', '0216')), bytes)).toThrow('field "time"');
+		expect(first.snapshot).toEqual(SNAPSHOT);
+	});
+
 	it('refuses a name with another time', () => {
 		const other = parseSnapshotName(name.replace('20261123', '20261124'));
 		expect(() => decodeSnapshot(other, bytes)).toThrow('field "time"');

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { V8_FLAGS } from '../../scripts/v8-flags.mjs';
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist');
 const VERSION = (JSON.parse(readFileSync(join(DIST, '..', 'package.json'), 'utf8')) as { version: string }).version;
+
+const PACKAGES = join(DIST, '..', 'node_modules');
 
 /** The published program, copied so that its files may be changed. */
 function copied() {
@@ -14,8 +17,9 @@ function copied() {
 	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
 	for (const name of readdirSync(DIST)) if (/\.(cjs|code)$/.test(name)) cpSync(join(DIST, name), join(folder, name));
 	const [code, program] = [join(folder, 'program.code'), join(folder, 'program.cjs')];
+	let packages = PACKAGES;
 	function start(...words: readonly string[]) {
-		const env = { ...process.env, NODE_PATH: join(DIST, '..', 'node_modules'), NO_COLOR: '1', MAILSEAL_DEBUG: '1' };
+		const env = { ...process.env, NODE_PATH: packages, NO_COLOR: '1', MAILSEAL_DEBUG: '1' };
 		const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', cwd: folder, env });
 		return { status, stdout, stderr };
 	}
@@ -42,6 +46,22 @@ function copied() {
 			bytes.writeUInt32LE(crc32(readFileSync(program), crc32(`${process.versions.v8} ${process.arch}`)), 0);
 			writeFileSync(code, bytes);
 		},
+		/** A mailbox of one message, for `PACK`. */
+		mail(): void {
+			const maildir = join(folder, 'ann', 'Maildir');
+			for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(maildir, name), { recursive: true });
+			writeFileSync(join(maildir, 'cur', '1.a:2,S'), 'From: a@example.org\n\nhello\n');
+		},
+		/** Puts what is installed beside the program, as npm does; the compiled part of better-sqlite3 into `built`, or nowhere. */
+		install(built: string | null): void {
+			packages = '';
+			for (const name of ['better-sqlite3/lib', 'better-sqlite3/package.json', 'bindings', 'file-uri-to-path']) {
+				cpSync(join(PACKAGES, name), join(folder, 'node_modules', name), { recursive: true });
+			}
+			const addon = join('build', 'Release', 'better_sqlite3.node');
+			const place = join(folder, 'node_modules', 'better-sqlite3');
+			if (built !== null) cpSync(join(PACKAGES, 'better-sqlite3', addon), join(place, built, 'better_sqlite3.node'));
+		},
 		start: (...args: string[]) => start('mailseal.cjs', ...args),
 		/** The version that it tells where Node runs other JavaScript first. */
 		startAfter(first: string) {
@@ -51,6 +71,7 @@ function copied() {
 	};
 }
 
+const PACK = ['pack', 'maildir:{account}/Maildir', '-a', 'archive'];
 const RIGHT = { status: 0, stdout: `${VERSION}\n`, stderr: '' };
 
 describe('a start', () => {
@@ -87,6 +108,15 @@ describe('a start', () => {
 		}
 	});
 
+	test('sets V8 as it was set when the code was compiled, and leaves a V8 alone that may not know it', () => {
+		const tell = `const v8 = require('node:v8'); const set = v8.setFlagsFromString;
+			v8.setFlagsFromString = (flags) => { process.stderr.write(flags); set(flags); };`;
+		const copy = copied();
+		expect(copy.startAfter(tell)).toEqual({ ...RIGHT, stderr: V8_FLAGS });
+		const other = "Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '1.2.3' } });";
+		expect(copy.startAfter(other + tell)).toEqual(RIGHT);
+	});
+
 	test('names places in its code by where it runs, not by where it was built', () => {
 		const copy = copied();
 		const traced = copy.start('status', '-a', 'nothing');
@@ -96,6 +126,17 @@ describe('a start', () => {
 		expect(copy.start('status', '-a', 'nothing').stderr).toContain(`(${copy.folder}/program.cjs:`);
 	});
 
+	test.each([
+		['build/Release', 0, ''],
+		['build/Debug', 0, ''],
+		['nowhere', 70, 'Could not locate the bindings file'],
+	])('finds the compiled part of better-sqlite3 in every place that the package looks at: %s', (built, status, said) => {
+		const copy = copied();
+		copy.install(built === 'nowhere' ? null : built);
+		copy.mail();
+		expect(copy.start(...PACK)).toMatchObject({ status, stderr: expect.stringContaining(said) });
+	});
+
 	// The packages for targets lie in files of their own, and are read only by these calls.
 	test.each([
 		['as compiled at the build', true],
@@ -103,10 +144,9 @@ describe('a start', () => {
 	])('reaches for S3, SSH and age %s', (_how, isCompiled) => {
 		const copy = copied();
 		if (!isCompiled) rmSync(copy.code);
-		for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(copy.folder, 'ann', 'Maildir', name), { recursive: true });
-		writeFileSync(join(copy.folder, 'ann', 'Maildir', 'cur', '1.a:2,S'), 'From: a@example.org\n\nhello\n');
+		copy.mail();
 		const calls = [
-			['pack', 'maildir:{account}/Maildir', '-a', 'archive'],
+			PACK,
 			['sync', 'target', '-a', 'archive', '--encrypt-to', 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'],
 		];
 		for (const call of calls)

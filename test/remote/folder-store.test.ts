@@ -337,6 +337,25 @@ it('a blob that becomes shorter while it is read is damaged', async () => {
 	await expect(reading).rejects.toMatchObject({ code: 'archive-damaged' });
 });
 
+it('hears an interrupt while it hashes a large blob, and while it lists many', async () => {
+	const store = storeAt(newFolder());
+	const bytes = noise(13 * 1024 * 1024);
+	await create(store, bytes);
+	for (let n = 0; n < 250; n++) await store.create(`bundles/${n}/one`, contentOf(noise(1)), { signal: NEVER });
+	const calls = {
+		prove: (signal: AbortSignal) => store.prove(NAME, { size: bytes.length, sha256: sha256(bytes), md5: null }, signal),
+		list: (signal: AbortSignal) => collect(store.list('', signal)),
+	};
+	for (const [name, call] of Object.entries(calls)) {
+		const stop = new AbortController();
+		let turns = 0;
+		// Both begin with a turn or two.
+		const count = (): void => void (++turns === 2 ? stop.abort() : setImmediate(count));
+		setImmediate(count);
+		await expect(call(stop.signal), name).rejects.toMatchObject({ code: 'interrupted' });
+	}
+});
+
 describe('fileContent()', () => {
 	it('sends a file, again where it is asked again', async () => {
 		const folder = newFolder();

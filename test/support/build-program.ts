@@ -5,6 +5,8 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll } from 'vitest';
 import { buildChunks, chunksApart } from '../../scripts/chunks.mjs';
 import { insteadOf } from '../../scripts/instead-of.mjs';
+import { noSubprograms } from '../../scripts/no-subprograms.mjs';
+import { sqliteInside } from '../../scripts/sqlite-inside.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -27,13 +29,12 @@ export function builtFile(entry: string, { chunks = false }: { readonly chunks?:
 			platform: 'node',
 			target: 'node20',
 			format: 'cjs',
-			external: ['better-sqlite3'],
 			...insteadOf,
 			loader: { '.py': 'text' },
 			minifySyntax: true,
 			supported: { 'dynamic-import': false },
 			logLevel: 'error',
-			plugins: [chunksApart],
+			plugins: [chunksApart, noSubprograms, sqliteInside],
 		});
 		if (chunks) await buildChunks(folder);
 	});

@@ -1,5 +1,5 @@
 import { type BundleId, type BundleRef, MailsealError } from '../../domain/index.ts';
-import { sizeOf } from '../../platform/index.ts';
+import { isThere, sizeOf } from '../../platform/index.ts';
 import { bundlePath } from '../layout.ts';
 import { eachParallel } from '../parallel.ts';
 import { proveCopy } from './check.ts';
@@ -85,7 +85,7 @@ function planDrop(state: SyncState): Planned[] {
 		const copy = standing.get(ref.id);
 		if (ref.kind !== 'sealed' || copy === undefined) return [];
 		if (isWholeHere(state, ref)) return [{ ref, copy, isHere: true }];
-		const isUnknown = !dropped.has(ref.id) && sizeOf(bundlePath(archive.dir, ref.kind, ref.id)) === null;
+		const isUnknown = !dropped.has(ref.id) && !isThere(bundlePath(archive.dir, ref.kind, ref.id));
 		return isUnknown ? [{ ref, copy, isHere: false }] : [];
 	});
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type BundleId, type BundleRef, type Finding, MailsealError } from '../../domain/index.ts';
-import { type Files, listNames, sizeOf } from '../../platform/index.ts';
+import { type Files, listNames, monotonic, sizeOf } from '../../platform/index.ts';
 import { bundleFolder, bundlePath, HEAD_FILE } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
@@ -49,7 +49,7 @@ export interface Tally {
 
 /** Fetches what is damaged or missing here from a target. What lies at a target only, on purpose, stays there, and what was pruned. */
 export async function repair(archive: Archive, request: RepairRequest, workers: Workers): Promise<Outcome<RepairResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	const { target, signal, dryRun } = request;
 	needIdentities(target);
 	const lock = dryRun ? null : archive.lock();
@@ -72,7 +72,7 @@ export async function repair(archive: Archive, request: RepairRequest, workers: 
 				missing: [...missing].sort(),
 				repaired,
 				repairedBytes,
-				seconds: (performance.now() - started) / 1000,
+				seconds: (monotonic() - started) / 1000,
 				dryRun,
 			},
 		};

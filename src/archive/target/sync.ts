@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type BundleId, type BundleRef, MailsealError, type SnapshotName } from '../../domain/index.ts';
-import { acquireLock, sizeOf } from '../../platform/index.ts';
+import { acquireLock, isThere, monotonic, sizeOf } from '../../platform/index.ts';
 import { bundlePath } from '../layout.ts';
 import type { Archive } from '../open-archive.ts';
 import { eachParallel } from '../parallel.ts';
@@ -37,7 +37,7 @@ export async function sync(archive: Archive, request: SyncRequest): Promise<Outc
 }
 
 async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outcome<SyncResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	const { address, store, keys, signal, dryRun } = request;
 	const before = readRecord(archive.dir, address);
 	let record = before ?? emptyRecord(address);
@@ -111,7 +111,7 @@ async function syncLocked(archive: Archive, request: SyncRequest): Promise<Outco
 				newest,
 				pruned,
 				dropped,
-				seconds: (performance.now() - started) / 1000,
+				seconds: (monotonic() - started) / 1000,
 				dryRun,
 			},
 		};
@@ -204,7 +204,7 @@ async function nameReplaced(state: SyncState): Promise<ReadonlySet<BundleId>> {
 function nameMissingHere({ archive, refs, standing, dropped, findings, target, prunedHere }: SyncState): void {
 	const missing = [...refs.values()].filter(({ id, kind }) => {
 		if (kind !== 'sealed' || !standing.has(id) || dropped.has(id)) return false;
-		return sizeOf(bundlePath(archive.dir, kind, id)) === null && !archive.offsite.has(id) && prunedHere.isNamed(id);
+		return !isThere(bundlePath(archive.dir, kind, id)) && !archive.offsite.has(id) && prunedHere.isNamed(id);
 	});
 	const [first] = missing;
 	if (first === undefined) return;
@@ -277,7 +277,7 @@ function plannedResult(
 		newest: null,
 		pruned: null,
 		dropped: null,
-		seconds: (performance.now() - started) / 1000,
+		seconds: (monotonic() - started) / 1000,
 		dryRun: true,
 	};
 }

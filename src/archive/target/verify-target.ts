@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BundleId, BundleRef, Finding, SnapshotName } from '../../domain/index.ts';
+import { monotonic } from '../../platform/index.ts';
 import { checkSnapshots, PRUNE_UNFINISHED } from '../check-snapshots.ts';
 import { currentCatalog } from '../current-catalog.ts';
 import { openItemFetcher } from '../fetch-items.ts';
@@ -32,7 +33,7 @@ export interface VerifyTargetRequest extends VerifyRequest {
  * sample: the target proves each bundle. Deep: each bundle is fetched, decrypted and opened, and every message rebuilt.
  */
 export async function verifyTarget(archive: Archive, request: VerifyTargetRequest, workers: Workers): Promise<Outcome<VerifyResult>> {
-	const started = performance.now();
+	const started = monotonic();
 	const { target, signal, progress, mode } = request;
 	const findings: Finding[] = [...request.opening];
 	const damaged = new Set<string>(request.opening.map(({ subject }) => subject));
@@ -94,7 +95,7 @@ export async function verifyTarget(archive: Archive, request: VerifyTargetReques
 			bytes,
 			damaged: [...damaged].sort(),
 			missing: [...missing].sort(),
-			seconds: (performance.now() - started) / 1000,
+			seconds: (monotonic() - started) / 1000,
 		},
 	};
 }
