@@ -15,17 +15,8 @@ import {
 } from '../domain/index.ts';
 import { type AttachmentCopy, attachmentQueries, isComplete } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
-import {
-	CODECS,
-	hashColumn,
-	hashOf,
-	LISTED_COLUMNS,
-	type ListedFacts,
-	listedPlacement,
-	PLACED_COLUMNS,
-	partsOf,
-	placedWord,
-} from './rows.ts';
+import { LISTED_LINE } from './listed-lines.ts';
+import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
 /** One stored copy of a message; `size` is that of the message itself. */
 export interface Copy extends AttachmentCopy {
@@ -47,9 +38,6 @@ export interface KnownFolder {
 	readonly word: FolderWord | null;
 	readonly signature: string | null;
 }
-
-/** A placement as the catalog has it, to be held against a listing. */
-export type KnownPlacement = ListedFacts;
 
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {
@@ -103,7 +91,7 @@ export function packQueries(database: Database) {
 	const controlsOf = database.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?');
 	const countOf = database.prepare('SELECT count(*) FROM placement WHERE fid = ?');
 	const keysOf = database.prepare('SELECT key FROM placement WHERE fid = ? ORDER BY key');
-	const placementsOf = database.prepare(`SELECT ${LISTED_COLUMNS} FROM placement WHERE fid = ? ORDER BY key`);
+	const linesOf = database.prepare(`SELECT ${LISTED_LINE} FROM placement WHERE fid = ? ORDER BY key`);
 	const findPlaced = database.prepare(`SELECT ${PLACED_COLUMNS} FROM placement p JOIN message m USING (mid) WHERE p.fid = ? AND p.key = ?`);
 
 	function messageLine(id: MessageId, { codec, recipe, attachments: parts }: Pick<Copy, 'codec' | 'recipe' | 'attachments'>): MessageLine {
@@ -176,14 +164,9 @@ export function packQueries(database: Database) {
 			return [...keysOf.rows(folder.id)].map(([key]) => String(key));
 		},
 
-		/** Sorted by key. */
-		placements(folder: KnownFolder): Map<string, KnownPlacement> {
-			const known = new Map<string, KnownPlacement>();
-			for (const columns of placementsOf.rows(folder.id)) {
-				const placement = listedPlacement(columns);
-				known.set(placement.key, placement);
-			}
-			return known;
+		/** A folder's placements as texts to be held against a listing (listedLines), sorted by key. */
+		placementLines(folder: KnownFolder): string[] {
+			return linesOf.texts(folder.id);
 		},
 
 		/** The newest word about a placement; throws where there is none. */
