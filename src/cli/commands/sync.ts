@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { SyncResult } from '../../archive/index.ts';
 import { MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withArchive } from '../call.ts';
+import { delayFastCode } from '../delay-fast-code.ts';
 import { addExamples } from '../examples.ts';
 import { drawSync } from '../human-targets.ts';
 import { reachWith } from '../reach.ts';
@@ -62,8 +63,9 @@ export async function run(call: Call): Promise<Answer> {
 	const { result, findings } = await withStore(call, settings, ({ address, store, keys }) =>
 		withArchive(call, {
 			reach: reachWith(call, options),
-			work: (archive) =>
-				call.services.sync(archive, {
+			work: (archive) => {
+				delayFastCode();
+				return call.services.sync(archive, {
 					address,
 					store,
 					keys,
@@ -75,7 +77,8 @@ export async function run(call: Call): Promise<Answer> {
 					now: call.io.now(),
 					progress: call.progress,
 					signal: call.io.signal,
-				}),
+				});
+			},
 		}),
 	);
 	return { result: result satisfies SyncResult, findings, lines: drawSync(result) };
