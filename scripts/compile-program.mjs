@@ -4,12 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import v8 from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
-
-// A start takes only what V8 made under the flags that a start has.
-v8.setFlagsFromString = () => {};
 
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);

@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander';
 import type { BundleSettings } from '../../archive/index.ts';
 import { type AccountName, ATTACHMENTS_WHEN, type AttachmentsWhen, MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withWorkers } from '../call.ts';
-import { delayFastCode } from '../delay-fast-code.ts';
 import { addExamples } from '../examples.ts';
 import { drawPack } from '../human.ts';
 import { addJobs, jobsOf } from '../jobs.ts';
@@ -110,9 +109,8 @@ export async function run(call: Call): Promise<Answer> {
 		create: options.dryRun !== true,
 		...(attachmentMin === undefined ? {} : { attachmentMin }),
 		jobs: jobsOf(call, options),
-		work: (archive, workers) => {
-			delayFastCode();
-			return call.services.pack(
+		work: (archive, workers) =>
+			call.services.pack(
 				archive,
 				{
 					sources,
@@ -131,8 +129,7 @@ export async function run(call: Call): Promise<Answer> {
 					signal: call.io.signal,
 				},
 				workers,
-			);
-		},
+			),
 	});
 	return { result, findings, lines: drawPack(result) };
 }

@@ -3,7 +3,6 @@ import { type Command, Option } from 'commander';
 import type { SyncResult } from '../../archive/index.ts';
 import { MailsealError } from '../../domain/index.ts';
 import { type Answer, type Call, withArchive } from '../call.ts';
-import { delayFastCode } from '../delay-fast-code.ts';
 import { addExamples } from '../examples.ts';
 import { drawSync } from '../human-targets.ts';
 import { reachWith } from '../reach.ts';
@@ -63,9 +62,8 @@ export async function run(call: Call): Promise<Answer> {
 	const { result, findings } = await withStore(call, settings, ({ address, store, keys }) =>
 		withArchive(call, {
 			reach: reachWith(call, options),
-			work: (archive) => {
-				delayFastCode();
-				return call.services.sync(archive, {
+			work: (archive) =>
+				call.services.sync(archive, {
 					address,
 					store,
 					keys,
@@ -77,8 +75,7 @@ export async function run(call: Call): Promise<Answer> {
 					now: call.io.now(),
 					progress: call.progress,
 					signal: call.io.signal,
-				});
-			},
+				}),
 		}),
 	);
 	return { result: result satisfies SyncResult, findings, lines: drawSync(result) };
