@@ -1,4 +1,4 @@
-import type { Catalog, KnownFolder, KnownPlacement } from '../catalog/index.ts';
+import { type Catalog, type KnownFolder, keyOfLine, type ListedFacts, listedLines, listedPlacement } from '../catalog/index.ts';
 import {
 	type AccountName,
 	type ControlWord,
@@ -38,16 +38,14 @@ export function compareFolder(options: {
 	if (before === null || !sameFolder(before.word, word)) words.push(word);
 	const controls = before === null ? new Map<string, ControlWord>() : catalog.pack.controls(account, folder);
 	words.push(...controlNews(listing.controls, { account, folder, known: controls, complete: listing.controlsComplete }));
-	const known = before === null ? new Map<string, KnownPlacement>() : catalog.pack.placements(before);
+	const { unlike, known, doubled } = withoutTheSame(listing, before === null ? [] : catalog.pack.placementLines(before), { rescan });
 	const wordOf = (key: string): PlacedWord | null => (before === null ? null : catalog.pack.placed(account, before, key));
-	const doubled = doubledKeys(known.keys());
-	for (const [key, found] of listing.placements) {
+	for (const found of unlike) {
+		const { key } = found;
 		const old = known.get(key);
 		known.delete(key);
 		const listed = listing.tablesComplete || old === undefined ? found : keepTables(found, old);
-		// Two files had one base name: the key may now stand for the other's bytes, so they are read again.
-		const trusted = old !== undefined && !rescan && listed.ambiguous !== true && !doubled.has(key);
-		if (!trusted) {
+		if (old === undefined || !isTrusted(listed, { doubled, rescan })) {
 			// What is gone already is looked for again when it is read.
 			const { date, size } = source.measure(listed.path) ?? { date: now, size: 0 };
 			added.push({ listed, date, size, known: old === undefined ? null : wordOf(key) });
@@ -61,10 +59,45 @@ export function compareFolder(options: {
 	return { words, folder: { account, folder, look, facts, added: packPlacements(added), signature: listing.signature } };
 }
 
+interface Unlike {
+	/** What is listed, and what was known, but for placements that are as they were. */
+	readonly unlike: readonly ListedPlacement[];
+	readonly known: Map<string, ListedFacts>;
+	/** Keys that cannot be trusted. */
+	readonly doubled: ReadonlySet<string>;
+}
+
+/** Puts aside what is as it was, which is nearly all: texts are compared, and only those that differ are taken apart. */
+function withoutTheSame(listing: FolderListing, lines: readonly string[], { rescan }: { readonly rescan: boolean }): Unlike {
+	const doubled = doubledKeys(lines);
+	const left = new Set(lines);
+	const lineOf = listedLines();
+	const unlike: ListedPlacement[] = [];
+	for (const listed of listing.placements.values()) {
+		if (isTrusted(listed, { doubled, rescan }) && left.delete(lineOf(listed))) continue;
+		unlike.push(listed);
+	}
+	const known = new Map<string, ListedFacts>();
+	for (const line of left) {
+		const placement = listedPlacement(line);
+		known.set(placement.key, placement);
+	}
+	return { unlike, known, doubled };
+}
+
+/** Two files had one base name: the key may now stand for the other's bytes, so they are read again. */
+function isTrusted(
+	{ key, ambiguous }: ListedPlacement,
+	{ doubled, rescan }: { readonly doubled: ReadonlySet<string>; readonly rescan: boolean },
+): boolean {
+	return !rescan && ambiguous !== true && !doubled.has(key);
+}
+
 /** Keys that stood beside another file of the same base name: such a file has its whole name as key, or the base with colons behind it. */
-function doubledKeys(keys: Iterable<string>): Set<string> {
+function doubledKeys(lines: readonly string[]): Set<string> {
 	const doubled = new Set<string>();
-	for (const key of keys) {
+	for (const line of lines) {
+		const key = keyOfLine(line);
 		const colon = key.indexOf(':');
 		if (colon > 0) doubled.add(key.slice(0, colon));
 		if (colon !== 0) continue;
@@ -86,7 +119,7 @@ function keepUids(facts: FolderListing['facts'], before: FolderWord): FolderList
 	};
 }
 
-function keepTables(listed: ListedPlacement, old: KnownPlacement): ListedPlacement {
+function keepTables(listed: ListedPlacement, old: ListedFacts): ListedPlacement {
 	const { uid: _uid, uidlist: _uidlist, ...others } = listed;
 	return {
 		...others,
@@ -97,7 +130,7 @@ function keepTables(listed: ListedPlacement, old: KnownPlacement): ListedPlaceme
 }
 
 /** True where a listing finds a placement as it was. */
-function saysTheSame(old: KnownPlacement, listed: ListedPlacement): boolean {
+function saysTheSame(old: ListedFacts, listed: ListedPlacement): boolean {
 	return (
 		old.uid === listed.uid &&
 		old.dir === listed.dir &&
@@ -107,7 +140,7 @@ function saysTheSame(old: KnownPlacement, listed: ListedPlacement): boolean {
 	);
 }
 
-function sameState(old: KnownPlacement, listed: ListedPlacement): boolean {
+function sameState(old: ListedFacts, listed: ListedPlacement): boolean {
 	return sameList(old.flags, listed.flags) && sameList(old.keywords, listed.keywords);
 }
 

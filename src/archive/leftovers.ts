@@ -21,7 +21,8 @@ export function removeLeftovers(archive: Archive, catalog: Catalog): Finding[] {
 	const names = new Set(snapshotNames(dir));
 	// It knows of bundles that only pruned snapshots name.
 	const knowsTooMuch = [...catalog.knownSnapshots()].some((name) => !names.has(name));
-	const unnamed = bundlesOnDisk(dir).filter(({ id }) => knowsTooMuch || !catalog.knowsBundle(id));
+	const known = new Set(knowsTooMuch ? [] : catalog.knownBundles().map(({ id }) => id));
+	const unnamed = bundlesOnDisk(dir).filter(({ id }) => !known.has(id));
 	removeTemporary(archive);
 	if (unnamed.length === 0 && !knowsTooMuch) return findings;
 	// The catalog is a cache that may have forgotten something; only the snapshots themselves say which bundle none of them names.

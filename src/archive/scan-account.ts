@@ -40,7 +40,7 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	const { account } = root;
 	const folders = known === null ? new Map<FolderName, KnownFolder>() : catalog.pack.folders(account);
 	const signatures = request.rescan ? new Map() : folders;
-	let look = await source.look(root, signatures);
+	let look = await source.look(root, { known: signatures });
 	findings.push(...look.findings);
 	const words: Word[] = [];
 	let signature: string | null = known?.signature ?? null;
@@ -60,7 +60,7 @@ async function compareAccount(root: SourceAccount, context: AccountContext): Pro
 	if (misses(news, folders, look)) {
 		// What is gone from one folder may have been moved to one that was listed before it came.
 		const first = new Map(look.folders.map((folder) => [folder.folder, folder.signature]));
-		look = await source.look(root, signatures);
+		look = await source.look(root, { known: signatures, before: look });
 		await compareFolders(
 			look.folders.filter((folder) => first.get(folder.folder) !== folder.signature),
 			{ root, context, folders, news },

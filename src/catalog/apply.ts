@@ -162,10 +162,7 @@ export function openApplier(database: Database, totals: Totals): Applier {
 		const anchors = Number(old?.[0] ?? gone ?? 0) + (sealed && isNew ? 1 : 0);
 		totals.messages++;
 		totals.bytes += message[1];
-		statements.place.run(
-			fid,
-			word.key,
-			message[0],
+		const columns = [
 			bid,
 			flagBits(word.flags),
 			keywordsColumn(word.keywords),
@@ -180,7 +177,10 @@ export function openApplier(database: Database, totals: Totals): Applier {
 			sealed ? 1 : 0,
 			anchors,
 			sealed || judging === null ? null : dueFrom(word, judging, standing ? Number(old?.[2]) : null),
-		);
+		];
+		// Where the message stays, the index by messages is left alone: each row of it lies on another page.
+		if (old !== undefined && old[3] === message[0]) statements.placeAnew.run(...columns, fid, word.key);
+		else statements.place.run(fid, word.key, message[0], ...columns);
 	}
 
 	function applyRemoved(word: Extract<Word, { type: 'removed' }>, bid: number): void {
@@ -322,6 +322,10 @@ function prepareAll(database: Database) {
 		place: sql(
 			`INSERT OR REPLACE INTO placement(fid, key, mid, bid, flags, keywords, date, uid, dir, info, uidlist, since, mode, owner,
 			 sealed, anchors, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		),
+		placeAnew: sql(
+			`UPDATE placement SET bid = ?, flags = ?, keywords = ?, date = ?, uid = ?, dir = ?, info = ?, uidlist = ?, since = ?, mode = ?, owner = ?,
+			 sealed = ?, anchors = ?, due = ? WHERE fid = ? AND key = ?`,
 		),
 		removePlacement: sql('DELETE FROM placement WHERE fid = ? AND key = ?'),
 		anyGone: sql('SELECT 1 FROM gone LIMIT 1'),

@@ -53,8 +53,6 @@ export interface Catalog {
 	bundles(): BundleRef[];
 	/** Bundles that any known snapshot names, in no order. */
 	knownBundles(): BundleRef[];
-	/** True for a bundle that any known snapshot names. */
-	knowsBundle(id: BundleId): boolean;
 	knownSnapshots(): Set<SnapshotName>;
 	search(query: SearchQuery, limit: number): ShownPlacement[];
 	placementsOf(id: string): ShownPlacement[];
@@ -162,10 +160,6 @@ export function openCatalog(place: Place): Catalog {
 		setLacks: (findings) => setMeta('lacks', JSON.stringify(findings)),
 		bundles: () => refs('WHERE position IS NOT NULL ORDER BY position'),
 		knownBundles: () => refs(''),
-
-		knowsBundle(id) {
-			return database.prepare('SELECT 1 FROM bundle WHERE id = ?').row(hashColumn(id)) !== undefined;
-		},
 
 		knownSnapshots() {
 			return new Set([...database.prepare('SELECT name FROM snapshot').rows()].map(([name]) => String(name) as SnapshotName));

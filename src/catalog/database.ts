@@ -11,6 +11,8 @@ export interface Statement {
 	/** The first row, or undefined. */
 	row(...values: Value[]): Value[] | undefined;
 	rows(...values: Value[]): Iterable<Value[]>;
+	/** The rows of a statement that selects one text. */
+	texts(...values: Value[]): string[];
 }
 
 /** The little that the catalog asks of SQLite. */
@@ -86,6 +88,14 @@ function wrap(sqlite: Sqlite.Database): Database {
 				*rows(...values) {
 					// An open cursor blocks every other statement that writes, so the rows are taken at once.
 					yield* guard(() => statement.all(...values));
+				},
+				texts(...values) {
+					statement.pluck(true);
+					try {
+						return guard(() => statement.all(...values)) as unknown as string[];
+					} finally {
+						statement.raw(true);
+					}
 				},
 			};
 		},

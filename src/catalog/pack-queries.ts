@@ -15,17 +15,8 @@ import {
 } from '../domain/index.ts';
 import { type AttachmentCopy, attachmentQueries, isComplete } from './attachment-queries.ts';
 import type { Database, Value } from './database.ts';
-import {
-	CODECS,
-	hashColumn,
-	hashOf,
-	LISTED_COLUMNS,
-	type ListedFacts,
-	listedPlacement,
-	PLACED_COLUMNS,
-	partsOf,
-	placedWord,
-} from './rows.ts';
+import { LISTED_LINE } from './listed-lines.ts';
+import { CODECS, hashColumn, hashOf, PLACED_COLUMNS, partsOf, placedWord } from './rows.ts';
 
 /** One stored copy of a message; `size` is that of the message itself. */
 export interface Copy extends AttachmentCopy {
@@ -47,9 +38,6 @@ export interface KnownFolder {
 	readonly word: FolderWord | null;
 	readonly signature: string | null;
 }
-
-/** A placement as the catalog has it, to be held against a listing. */
-export type KnownPlacement = ListedFacts;
 
 /** Quiet mail of one tenant that waits in volatile bundles. */
 export interface WaitingTotal {
@@ -78,7 +66,8 @@ const PLACED_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING 
 
 /** A volatile copy counts only while no sealed bundle and no later volatile one has all of the message, and some placement needs it. */
 const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
-	AND NOT EXISTS (SELECT 1 FROM copy o JOIN bundle b USING (bid) WHERE o.mid = c.mid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid) AND ${isComplete('o')})`;
+	AND NOT EXISTS (SELECT 1 FROM copy o CROSS JOIN bundle b USING (bid)
+		WHERE o.mid = c.mid AND o.bid <> c.bid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid) AND ${isComplete('o')})`;
 
 /** What a pack asks of the catalog. */
 export function packQueries(database: Database) {
@@ -103,7 +92,7 @@ export function packQueries(database: Database) {
 	const controlsOf = database.prepare('SELECT c.path, c.file FROM control c JOIN account a USING (aid) WHERE a.name = ? AND c.folder = ?');
 	const countOf = database.prepare('SELECT count(*) FROM placement WHERE fid = ?');
 	const keysOf = database.prepare('SELECT key FROM placement WHERE fid = ? ORDER BY key');
-	const placementsOf = database.prepare(`SELECT ${LISTED_COLUMNS} FROM placement WHERE fid = ? ORDER BY key`);
+	const linesOf = database.prepare(`SELECT ${LISTED_LINE} FROM placement WHERE fid = ? ORDER BY key`);
 	const findPlaced = database.prepare(`SELECT ${PLACED_COLUMNS} FROM placement p JOIN message m USING (mid) WHERE p.fid = ? AND p.key = ?`);
 
 	function messageLine(id: MessageId, { codec, recipe, attachments: parts }: Pick<Copy, 'codec' | 'recipe' | 'attachments'>): MessageLine {
@@ -176,14 +165,9 @@ export function packQueries(database: Database) {
 			return [...keysOf.rows(folder.id)].map(([key]) => String(key));
 		},
 
-		/** Sorted by key. */
-		placements(folder: KnownFolder): Map<string, KnownPlacement> {
-			const known = new Map<string, KnownPlacement>();
-			for (const columns of placementsOf.rows(folder.id)) {
-				const placement = listedPlacement(columns);
-				known.set(placement.key, placement);
-			}
-			return known;
+		/** A folder's placements as texts to be held against a listing (listedLines), sorted by key. */
+		placementLines(folder: KnownFolder): string[] {
+			return linesOf.texts(folder.id);
 		},
 
 		/** The newest word about a placement; throws where there is none. */
@@ -263,14 +247,16 @@ export function packQueries(database: Database) {
 		liveness(): Liveness[] {
 			const rows = database
 				.prepare(
-					`SELECT b.bid, b.id, b.words, count(l.mid), coalesce(sum(l.length), 0), coalesce(sum(l.live), 0), coalesce(sum(l.live * l.length), 0),
+					`WITH each AS MATERIALIZED (
+					   SELECT c.bid, c.length, ${LIVE_COPY} AS live FROM bundle v CROSS JOIN copy c USING (bid) WHERE v.sealed = 0 AND v.position IS NOT NULL
+					 ), held AS MATERIALIZED (
+					   SELECT bid, count(*) AS messages, sum(length) AS bytes, sum(live) AS liveMessages, sum(live * length) AS liveBytes FROM each GROUP BY bid
+					 )
+					 SELECT b.bid, b.id, b.words, coalesce(h.messages, 0), coalesce(h.bytes, 0), coalesce(h.liveMessages, 0), coalesce(h.liveBytes, 0),
 					   (SELECT count(*) FROM placement p WHERE p.bid = b.bid AND p.sealed = 0)
 					   + (SELECT count(*) FROM folder WHERE folder.bid = b.bid) + (SELECT count(*) FROM account WHERE account.bid = b.bid)
 					   + (SELECT count(*) FROM control WHERE control.bid = b.bid) + (SELECT count(*) FROM gone WHERE gone.bid = b.bid)
-					 FROM bundle b LEFT JOIN (
-					   SELECT c.bid, c.mid, c.length, ${LIVE_COPY} AS live FROM bundle v CROSS JOIN copy c USING (bid) WHERE v.sealed = 0
-					 ) l USING (bid)
-					 WHERE b.sealed = 0 AND b.position IS NOT NULL GROUP BY b.bid ORDER BY b.position`,
+					 FROM bundle b LEFT JOIN held h USING (bid) WHERE b.sealed = 0 AND b.position IS NOT NULL ORDER BY b.position`,
 				)
 				.rows();
 			const apart = attachments.liveness();

@@ -12,9 +12,6 @@ import {
 } from '../domain/index.ts';
 import type { Value } from './database.ts';
 
-/** What a listing tells of a placement, as the newest word has it: all but its message. */
-export type ListedFacts = Pick<PlacedWord, 'key' | 'flags' | 'keywords' | 'uid' | 'dir' | 'info' | 'uidlist'>;
-
 /** Flags as bits, in the order of FLAGS. */
 export function flagBits(flags: readonly Flag[]): number {
 	return flags.reduce((bits, flag) => bits | (1 << FLAGS.indexOf(flag)), 0);
@@ -68,26 +65,6 @@ export const CODECS: readonly Codec[] = ['none', 'gzip'];
 
 /** Columns of `placement`, without the folder, as placedWord takes them. */
 export const PLACED_COLUMNS = 'p.key, m.id, p.flags, p.keywords, p.date, p.uid, p.dir, p.info, p.uidlist, p.since, p.mode, p.owner';
-
-/** Columns of `placement` as listedPlacement takes them. */
-export const LISTED_COLUMNS = 'key, flags, keywords, uid, dir, info, uidlist';
-
-/** What a listing tells of the placement that a row of LISTED_COLUMNS stands for. */
-export function listedPlacement([key, flags, keywords, uid, dir, info, uidlist]: readonly Value[]): ListedFacts {
-	// Filled step by step: a night may compare hundreds of thousands of them, and spreading takes several times as long.
-	const facts: { -readonly [Field in keyof ListedFacts]: ListedFacts[Field] } = {
-		key: key as string,
-		flags: flagsOf(flags as number),
-		keywords: keywords === '' ? NONE : keywordsOf(keywords),
-	};
-	if (uid !== null) facts.uid = uid as number;
-	if (dir !== null) facts.dir = dir as 'cur' | 'new';
-	if (info !== null) facts.info = info as string;
-	if (uidlist !== null) facts.uidlist = uidlist as string;
-	return facts;
-}
-
-const NONE: readonly string[] = [];
 
 /** The placed word that a row of PLACED_COLUMNS stands for. */
 export function placedWord(account: AccountName, folder: FolderName, columns: readonly Value[], start = 0): PlacedWord {

@@ -27,6 +27,17 @@ export interface FolderLook {
 /** Signatures that were kept of an account's folders. */
 export type KnownSignatures = ReadonlyMap<FolderName, { readonly signature: string | null }>;
 
+/** What spares a part of a look. */
+export interface LookRequest {
+	/** What listings gave as signatures of this account's folders. */
+	readonly known?: KnownSignatures;
+	/**
+	 * A look at the account a moment ago: no more is asked than where messages came or went since. A folder of which only files beside the mail
+	 * changed keeps its signature, and so do the account's own control files.
+	 */
+	readonly before?: AccountLook;
+}
+
 export interface AccountLook {
 	readonly layout: AccountWord['layout'];
 	/** Sorted by folder name. */
@@ -81,8 +92,7 @@ export interface MailSource {
 	readonly spec: string;
 	/** Throws MailsealError `source-gone` where the source itself is missing or empty. */
 	accounts(signal: AbortSignal): Promise<AccountList>;
-	/** `known`: what listings gave as signatures of this account's folders; what they say spares a part of the look. */
-	look(account: SourceAccount, known?: KnownSignatures): Promise<AccountLook>;
+	look(account: SourceAccount, request?: LookRequest): Promise<AccountLook>;
 	/** Control files of the account as a whole. */
 	controls(account: SourceAccount): Promise<AccountControls>;
 	/** Throws MailsealError `permission` or `io` where the folder cannot be listed; `not-found` where it is gone. */

@@ -9,6 +9,7 @@ export type {
 	KnownSignatures,
 	LargeMessage,
 	ListedPlacement,
+	LookRequest,
 	MailSource,
 	OpenMessage,
 	ReadMessage,

@@ -5,7 +5,7 @@ export function changedSource(source: MailSource, changes: Partial<MailSource>):
 	return {
 		spec: source.spec,
 		accounts: (signal) => source.accounts(signal),
-		look: (account, known) => source.look(account, known),
+		look: (account, request) => source.look(account, request),
 		controls: (account) => source.controls(account),
 		listFolder: (account, folder) => source.listFolder(account, folder),
 		find: (account, folder, key) => source.find(account, folder, key),
@@ -18,8 +18,8 @@ export function changedSource(source: MailSource, changes: Partial<MailSource>):
 /** The same, where everything has changed since the last look, and each listing is what `change` makes of it. */
 export function relistedSource(source: MailSource, change: (listing: FolderListing) => FolderListing, changes: Partial<MailSource> = {}) {
 	return changedSource(source, {
-		async look(account, known) {
-			const look = await source.look(account, known);
+		async look(account, request) {
+			const look = await source.look(account, request);
 			const folders = look.folders.map((folder) => ({ ...folder, signature: `changed ${folder.signature}` }));
 			return { ...look, folders, controlSignature: `changed ${look.controlSignature}` };
 		},

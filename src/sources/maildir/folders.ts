@@ -4,7 +4,7 @@ import type { AccountLook, KnownSignatures } from '../contract.ts';
 import { type DiskPath, diskDirectory, shownPath, textOfDirectory, under } from './disk-name.ts';
 import { type Entry, listEntries } from './entries.ts';
 import { decodeMailboxName } from './mailbox-name.ts';
-import { type Middles, mark, statFolder, statMiddles } from './signature.ts';
+import { hasMiddles, type Middles, mark, statFolder, statMiddles } from './signature.ts';
 import { leadsToDirectory, look } from './small-file.ts';
 
 /** Levels of folders in LAYOUT=fs; deeper ones are reported. */
@@ -33,6 +33,8 @@ export interface FolderSearchRequest {
 	/** The real clock, milliseconds since 1970. */
 	readonly now: () => number;
 	readonly known: KnownSignatures;
+	/** Signatures of a moment ago, by directory: while messages did not move since, they hold. */
+	readonly seen: ReadonlyMap<string, string>;
 }
 
 /** A folder's directory, and the levels of its name; null where its name on disk has no meaning in its layout. */
@@ -112,6 +114,11 @@ class FolderSearch {
 		const middles = middlesOf(place);
 		if (middles === null) this.#skip(place, 'folder-unreadable', 'it is not packed: permission denied');
 		if (middles === null || !holdMessages(middles)) return false;
+		const seen = this.#request.seen.get(candidate.dir);
+		if (seen !== undefined && hasMiddles(seen, middles)) {
+			this.found.push({ ...candidate, signature: seen });
+			return true;
+		}
 		// Should another folder go by this name, its directory is another too, and what is known says nothing.
 		const known = this.#request.known.get(candidate.levels?.join('/') as FolderName)?.signature;
 		const stat = statFolder(place, { now: began, known, middles });

@@ -5,9 +5,9 @@ import type {
 	AccountLook,
 	FolderListing,
 	FolderLook,
-	KnownSignatures,
 	LargeMessage,
 	ListedPlacement,
+	LookRequest,
 	MailSource,
 	SourceAccount,
 } from '../contract.ts';
@@ -51,9 +51,10 @@ class MaildirSource implements MailSource {
 		return findAccounts({ path: this.#path, account: this.#account, signal });
 	}
 
-	async look(account: SourceAccount, known: KnownSignatures = new Map()): Promise<AccountLook> {
-		const { entries, ...found } = findFolders(account.root, { now: this.#now, known });
-		return { ...found, controlSignature: controlSignature(account.root, { now: this.#now(), entries }) };
+	async look(account: SourceAccount, { known = new Map(), before }: LookRequest = {}): Promise<AccountLook> {
+		const seen = new Map(before?.folders.map(({ dir, signature }) => [dir, signature]));
+		const { entries, ...found } = findFolders(account.root, { now: this.#now, known, seen });
+		return { ...found, controlSignature: before?.controlSignature ?? controlSignature(account.root, { now: this.#now(), entries }) };
 	}
 
 	async controls(account: SourceAccount): Promise<AccountControls> {

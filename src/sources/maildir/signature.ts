@@ -81,7 +81,7 @@ export function statFolder(directory: DiskPath, { now, known, middles }: FolderS
 		beside.push(stat);
 		marks.push(mark(stat));
 	}
-	const messages = `${mark(cur)},${mark(fresh)}`;
+	const messages = markOf({ cur, fresh });
 	const mode = modeOf(top);
 	return {
 		messages,
@@ -103,7 +103,16 @@ export function statMiddles(directory: DiskPath): Middles {
 export function statMessages(directory: DiskPath, now: number): Pick<FolderStat, 'messages' | 'racyMessages'> | undefined {
 	const { cur, fresh } = statMiddles(directory);
 	if (cur === undefined && fresh === undefined) return undefined;
-	return { messages: `${mark(cur)},${mark(fresh)}`, racyMessages: isRacy([cur, fresh], now) };
+	return { messages: markOf({ cur, fresh }), racyMessages: isRacy([cur, fresh], now) };
+}
+
+/** True where a signature was made of a folder with these very directories, as they are now. */
+export function hasMiddles(signature: string, middles: Middles): boolean {
+	return signature.split(',').slice(2, 4).join() === markOf(middles);
+}
+
+function markOf({ cur, fresh }: Middles): string {
+	return `${mark(cur)},${mark(fresh)}`;
 }
 
 /** mtime and inode, and of a file its size. */

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { asNobody } from '../../support/as-nobody.ts';
@@ -145,9 +145,9 @@ describe('signatures', () => {
 		};
 		for (const [name, change] of Object.entries(changes)) {
 			const known = new Map((await opened.source.look(opened.account)).folders.map((look) => [look.folder, look]));
-			expect(await opened.source.look(opened.account, known), name).toEqual(await opened.source.look(opened.account));
+			expect(await opened.source.look(opened.account, { known }), name).toEqual(await opened.source.look(opened.account));
 			change();
-			const after = await opened.source.look(opened.account, known);
+			const after = await opened.source.look(opened.account, { known });
 			expect(after, name).toEqual(await opened.source.look(opened.account));
 			expect(after.folders.filter(({ folder, signature }) => known.get(folder)?.signature !== signature)).toMatchObject([
 				{ folder: 'INBOX' },
@@ -163,7 +163,36 @@ describe('signatures', () => {
 		for (const [from, to] of ['A C', 'B A', 'C B'].map((names) => names.split(' '))) {
 			renameSync(join(opened.root, `.${from}`), join(opened.root, `.${to}`));
 		}
-		expect(await opened.source.look(opened.account, known)).toEqual(await opened.source.look(opened.account));
+		expect(await opened.source.look(opened.account, { known })).toEqual(await opened.source.look(opened.account));
+	});
+
+	test('of a second look differ where messages came or went since the first, and where a folder is another', async () => {
+		const opened = await open({ '': { messages: [{ name: '1.a:2,' }] }, '.A': {}, '.B': {}, '.C': {} });
+		const place = (name: string) => join(opened.root, name);
+		const before = await opened.source.look(opened.account);
+		expect(await opened.source.look(opened.account, { before })).toEqual(before);
+		renameSync(place('cur/1.a:2,'), place('.A/new/1.a:2,'));
+		for (const [from, to] of ['B D', 'C B', 'D C'].map((names) => names.split(' '))) renameSync(place(`.${from}`), place(`.${to}`));
+		cpSync(place('.A'), place('.E'), { recursive: true });
+		const after = await opened.source.look(opened.account, { before });
+		expect(after).toEqual(await opened.source.look(opened.account));
+		const first = new Map(before.folders.map(({ folder, signature }) => [folder, signature]));
+		expect(after.folders.filter(({ folder, signature }) => first.get(folder) !== signature).map(({ folder }) => folder)).toEqual([
+			'A',
+			'B',
+			'C',
+			'E',
+			'INBOX',
+		]);
+	});
+
+	test('of a second look are those of the first where only files beside the messages changed', async () => {
+		const opened = await open({ '': { files: { 'dovecot-acl': 'x' } }, '.A': {} });
+		const before = await opened.source.look(opened.account);
+		appendFileSync(join(opened.root, 'dovecot-acl'), 'y');
+		writeFileSync(join(opened.root, '.A', 'dovecot-acl'), 'x');
+		expect(await opened.source.look(opened.account, { before })).toEqual(before);
+		expect((await opened.source.look(opened.account)).folders).not.toEqual(before.folders);
 	});
 
 	test('are not given for two seconds after a change, nor for a change in the future', async () => {
