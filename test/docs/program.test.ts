@@ -133,7 +133,17 @@ describe('docs/cli.md', () => {
 
 it('the build hands on the licence of every package that it carries', () => {
 	const licences = readFileSync(join(ROOT, 'dist', 'LICENCES.txt'), 'utf8');
-	for (const name of ['better-sqlite3', 'commander', 'yauzl', 'fzstd', 'smol-toml', 'libdeflate', '@aws-sdk/client-s3', 'ssh2', 'age-encryption']) {
+	for (const name of [
+		'better-sqlite3',
+		'commander',
+		'yauzl',
+		'fzstd',
+		'smol-toml',
+		'libdeflate',
+		'@aws-sdk/client-s3',
+		'ssh2',
+		'age-encryption',
+	]) {
 		expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
 	}
 	expect(licences).toContain('libdeflate copyright 2016 Eric Biggers');
