@@ -19,6 +19,9 @@ if (name === undefined || !names.includes(name)) {
 	process.exit(2);
 }
 
+// A bundle of certificates that Node reads at each start, in longer than the start itself: it is of the machine, not of what is measured.
+delete process.env.NODE_EXTRA_CA_CERTS;
+
 // Inside the project, where packages that cannot be bundled are found.
 const out = join(root, 'bench', 'out');
 mkdirSync(out, { recursive: true });
