@@ -337,6 +337,19 @@ it('a blob that becomes shorter while it is read is damaged', async () => {
 	await expect(reading).rejects.toMatchObject({ code: 'archive-damaged' });
 });
 
+it('finds what it wrote, by every way, where its path leads up behind a link', async () => {
+	const folder = newFolder();
+	mkdirSync(join(folder, 'elsewhere', 'deep'), { recursive: true });
+	symlinkSync(join('elsewhere', 'deep'), join(folder, 'link'));
+	const store = storeAt(`${folder}/link/../target`);
+	const bytes = noise(1_000);
+	await create(store, bytes);
+	expect(readdirSync(folder).sort()).toEqual(['elsewhere', 'link', 'target']);
+	expect(await store.stat(NAME, NEVER)).toMatchObject({ size: bytes.length });
+	expect((await collect(store.list('bundles/', NEVER))).map(({ name }) => name)).toEqual([NAME]);
+	expect(await store.prove(NAME, { size: bytes.length, sha256: sha256(bytes), md5: null }, NEVER)).toMatchObject({ state: 'intact' });
+});
+
 it('hears an interrupt while it hashes a large blob, and while it lists many', async () => {
 	const store = storeAt(newFolder());
 	const bytes = noise(13 * 1024 * 1024);
