@@ -9,7 +9,7 @@ import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import { V8_FLAGS } from './v8-flags.mjs';
 
-setFlagsFromString(V8_FLAGS);
+if (V8_FLAGS !== '') setFlagsFromString(V8_FLAGS);
 const filename = resolve(process.argv[2], 'program.cjs');
 const source = readFileSync(filename);
 // The code keeps the name, for stack traces: where it was built is no affair of where it runs.

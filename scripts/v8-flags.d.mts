@@ -1,1 +1,3 @@
+export function flagsAmong(options: string): string[];
+
 export const V8_FLAGS: string;

@@ -7,9 +7,9 @@ export const LOCK_FILE = '.lock';
 /** Items and headers that were fetched from a target; may be deleted. */
 export const CACHE_FOLDER = 'cache';
 
-/** Not by join(), which takes longer than looking at the file does: a night asks for thousands of paths. */
+/** `dir`: normalized. Not by join(), which takes longer than looking at the file does: a night asks for thousands of paths. */
 function below(dir: string, rest: string): string {
-	return `${dir === '' ? '.' : dir}/${rest}`;
+	return `${dir}/${rest}`;
 }
 
 export function bundleFolder(dir: string, kind: BundleKind): string {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 import { formatInstant, MailsealError, systemCode } from '../domain/index.ts';
 import { acquireLock, asMailsealError, type Files, type Lock, listNames, sizeOf } from '../platform/index.ts';
 import { HEAD_FILE, LOCK_FILE } from './layout.ts';
@@ -55,7 +55,9 @@ export const ATTACHMENT_MIN = 8 * 1024;
 
 /** Opens an archive; throws `not-found` where there is none, `format-newer` where a later mailseal made it. */
 export function openArchive(options: OpenArchiveOptions): Archive {
-	const { dir, files } = options;
+	const { files } = options;
+	// Once, for all paths below it: join() drops `..` by its text, and the system would follow a link before it.
+	const dir = normalize(options.dir);
 	const path = join(dir, HEAD_FILE);
 	// Not existsSync(), which takes a folder that may not be entered for one without an archive.
 	if (sizeOf(path) === null) {
@@ -64,7 +66,7 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 				hint: 'name it with --archive DIR or MAILSEAL_ARCHIVE; "mailseal pack" makes a new one',
 			});
 		}
-		create(options);
+		create({ ...options, dir });
 	}
 	const head = readHead(path);
 	const offsite = options.offsite ?? NOTHING_OFFSITE;

@@ -23,8 +23,8 @@ export interface AttachmentSealer {
 	add(needed: NeededAttachment): Promise<void>;
 	/** Writes what is left. */
 	flush(): Promise<void>;
-	/** Gives back what is left where it is less than so many bytes, to be stored elsewhere; nothing where it is more. */
-	takeBelow(size: number): readonly NeededAttachment[];
+	/** Gives back what is left where it is less than `least` bytes, to be stored elsewhere; nothing where it is more. Where nothing is left, `least` is not asked. */
+	takeBelow(least: () => number): readonly NeededAttachment[];
 	/** Writes what is read out of messages again, before these are let go. */
 	flushStreamed(): Promise<void>;
 }
@@ -57,8 +57,8 @@ export function openAttachmentSealer(options: {
 			if (builder.size >= bundles.target) await flush();
 		},
 		flush,
-		takeBelow(size) {
-			if (builder.size >= size) return [];
+		takeBelow(least) {
+			if (builder.items === 0 || builder.size >= least()) return [];
 			const taken = gathered;
 			gathered = [];
 			builder.take();

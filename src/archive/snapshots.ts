@@ -4,6 +4,7 @@ import { decodeSnapshot } from '../bundle/index.ts';
 import { MailsealError, parseSnapshotName, type Snapshot, type SnapshotName } from '../domain/index.ts';
 import { asMailsealError, listNames } from '../platform/index.ts';
 import { snapshotFolder, snapshotPath } from './layout.ts';
+import { isDamage } from './read-stored.ts';
 
 export interface ReadSnapshot {
 	readonly name: SnapshotName;
@@ -37,6 +38,30 @@ export function readSnapshot(dir: string, name: SnapshotName): ReadSnapshot {
 		throw asMailsealError(error, 'read', path);
 	}
 	return { name, ...decodeSnapshot(name, bytes) };
+}
+
+/** True where a pack wrote `newest` or a snapshot before it after `instant`, milliseconds since 1970; one that cannot be read counts as such. */
+export function isPackedAfter(
+	dir: string,
+	{ newest, instant }: { readonly newest: SnapshotName | undefined; readonly instant: number },
+): boolean {
+	for (let name = newest; name !== undefined; ) {
+		const snapshot = readUnlessDamaged(dir, name);
+		if (snapshot === null) return true;
+		if (Date.parse(snapshot.time) <= instant) return false;
+		if (snapshot.changes !== undefined) return true;
+		name = snapshot.parent?.name;
+	}
+	return false;
+}
+
+function readUnlessDamaged(dir: string, name: SnapshotName): Snapshot | null {
+	try {
+		return readSnapshot(dir, name).snapshot;
+	} catch (error) {
+		if (!isDamage(error)) throw error;
+		return null;
+	}
 }
 
 /** What a snapshot that follows `parent` says of the last record. */

@@ -13,6 +13,7 @@ import type { PackRequest } from './requests.ts';
 import type { Scan } from './scan.ts';
 import { sealTenant } from './seal.ts';
 import { openAttachmentSealer } from './seal-attachments.ts';
+import { isPackedAfter } from './snapshots.ts';
 import type { Workers } from './workers.ts';
 
 /**
@@ -146,7 +147,7 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 		builder.addWord(word);
 		await flushIfFull();
 	}
-	for (const few of attachments.takeBelow(bundles.target * leastSealed(catalog.state()?.time, now))) {
+	for (const few of attachments.takeBelow(() => bundles.target * leastSealed(tonight))) {
 		await makeRoom([few]);
 		builder.add(few);
 		await flushIfFull();
@@ -161,8 +162,10 @@ export async function writeTonight(tonight: TonightRequest): Promise<ReadonlySet
 	return dropped;
 }
 
-function leastSealed(before: string | undefined, now: number): number {
-	return before !== undefined && now - Date.parse(before) < NIGHTLY ? LEAST_SEALED.often : LEAST_SEALED.nightly;
+/** A prune or a compaction since then is no pack: attachments came all the same. */
+function leastSealed({ archive, catalog, request }: TonightRequest): number {
+	const isOften = isPackedAfter(archive.dir, { newest: catalog.state()?.name, instant: request.now - NIGHTLY });
+	return isOften ? LEAST_SEALED.often : LEAST_SEALED.nightly;
 }
 
 function ingestRequest({ archive, workers, request, findings, tally }: TonightRequest): IngestRequest {

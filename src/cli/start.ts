@@ -5,7 +5,7 @@ import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../domain/index.ts';
 
-/** How V8 was set when it compiled the program (scripts/v8-flags.mjs). */
+/** How V8 was set when it compiled the program (scripts/v8-flags.mjs); empty for the usual way. */
 declare const V8_FLAGS: string;
 
 /** The program as the build leaves it: one function with the parameters of a CommonJS module. */
@@ -17,7 +17,7 @@ function start(): void {
 	const source = readFileSync(filename);
 	const cachedData = compiledCode(source);
 	// A V8 of another version might not know them, and would say so.
-	if (cachedData !== null) setFlagsFromString(V8_FLAGS);
+	if (cachedData !== null && V8_FLAGS !== '') setFlagsFromString(V8_FLAGS);
 	const script = new Script(source.toString('latin1'), {
 		filename,
 		...(cachedData === null ? {} : { cachedData }),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, type Stats } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { MailsealError, systemCode } from '../domain/index.ts';
 import { type FileHooks, type Files, isTemporaryName } from '../platform/index.ts';
 import { isBlobLevel, requireBlobFolder, requireBlobName } from './blob-name.ts';
@@ -29,7 +29,9 @@ const TURN = 4 * 1024 * 1024;
 const LOOKS = 100;
 
 /** Keeps blobs as files of a folder: on another disk, or on one that a server lends. Symbolic links in it are not followed. */
-export function openFolderStore({ path: place, files, hooks = {} }: FolderStoreOptions): BlobStore {
+export function openFolderStore({ path, files, hooks = {} }: FolderStoreOptions): BlobStore {
+	// Once, for all paths below it: join() drops `..` by its text, and the system would follow a link before it.
+	const place = normalize(path);
 	const root = openFolderRoot({ path: place, files });
 	const scratch = Buffer.allocUnsafeSlow(SCRATCH);
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listMessages, type PackResult } from '../../src/archive/index.ts';
@@ -346,4 +346,17 @@ test('every snapshot goes on restoring to the mail of its day, whatever came lat
 	const to = temporaryFolder();
 	await restoreOnce(archive, to, { at: String(snapshot) });
 	expect([...filesBelow(join(to, 'anna@example.org', 'cur')).keys()].sort()).toEqual(['1:2,S', '2:2,S']);
+});
+
+test('an archive whose path leads up behind a link lies in one place, whole', async () => {
+	const folder = temporaryFolder();
+	mkdirSync(join(folder, 'elsewhere', 'deep'), { recursive: true });
+	symlinkSync(join('elsewhere', 'deep'), join(folder, 'link'));
+	const store = makeMailStore();
+	store.put(`${ANNA}/1:2,S`, { at: OLD });
+	const archive = `${folder}/link/../archive`;
+	await packOn(0, archive, store);
+	expect(readdirSync(join(folder, 'archive')).sort()).toEqual(expect.arrayContaining(['bundles', 'mailseal.json', 'snapshots']));
+	expect(readdirSync(join(folder, 'elsewhere'))).toEqual(['deep']);
+	expect((await verifyOnce(archive, 'deep')).findings).toEqual([]);
 });

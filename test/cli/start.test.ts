@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { V8_FLAGS } from '../../scripts/v8-flags.mjs';
+import { flagsAmong, V8_FLAGS } from '../../scripts/v8-flags.mjs';
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist');
 const VERSION = (JSON.parse(readFileSync(join(DIST, '..', 'package.json'), 'utf8')) as { version: string }).version;
@@ -115,6 +115,17 @@ describe('a start', () => {
 		expect(copy.startAfter(tell)).toEqual({ ...RIGHT, stderr: V8_FLAGS });
 		const other = "Object.defineProperty(process, 'versions', { value: { ...process.versions, v8: '1.2.3' } });";
 		expect(copy.startAfter(other + tell)).toEqual(RIGHT);
+	});
+
+	test('asks of V8 only what the V8 of the build knows: Node 22 and 24 have no such budget, and would complain at each start', () => {
+		const line = '  --interrupt-budget (interrupt budget which should be used for the profiler counter)\n';
+		expect(flagsAmong(line)).toEqual(['--interrupt-budget=500000']);
+		expect(flagsAmong(line.replaceAll('--interrupt-budget', '--interrupt-budget-for-maglev'))).toEqual([]);
+		expect(flagsAmong('')).toEqual([]);
+		const { status, stderr } = spawnSync(process.execPath, [...(V8_FLAGS === '' ? [] : V8_FLAGS.split(' ')), '-e', ''], {
+			encoding: 'utf8',
+		});
+		expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 	});
 
 	test('names places in its code by where it runs, not by where it was built', () => {

@@ -337,6 +337,28 @@ it('a blob that becomes shorter while it is read is damaged', async () => {
 	await expect(reading).rejects.toMatchObject({ code: 'archive-damaged' });
 });
 
+it('finds what it wrote, by every way, where its path leads up behind a link', async () => {
+	const folder = newFolder();
+	mkdirSync(join(folder, 'elsewhere', 'deep'), { recursive: true });
+	symlinkSync(join('elsewhere', 'deep'), join(folder, 'link'));
+	const store = storeAt(`${folder}/link/../target`);
+	const bytes = noise(1_000);
+	await create(store, bytes);
+	expect(readdirSync(folder).sort()).toEqual(['elsewhere', 'link', 'target']);
+	expect(await store.stat(NAME, NEVER)).toMatchObject({ size: bytes.length });
+	expect((await collect(store.list('bundles/', NEVER))).map(({ name }) => name)).toEqual([NAME]);
+	expect(await store.prove(NAME, { size: bytes.length, sha256: sha256(bytes), md5: null }, NEVER)).toMatchObject({ state: 'intact' });
+});
+
+it('proves several large blobs side by side: what is read of one is hashed before the next is read', async () => {
+	const store = storeAt(newFolder());
+	const names = ['one', 'two', 'three'].map((name) => `bundles/ab/${name}.zip`);
+	const blobs = names.map((name, seed) => ({ name, bytes: noise(5 * 1024 * 1024 + seed, seed) }));
+	for (const { name, bytes } of blobs) await store.create(name, contentOf(bytes), { signal: NEVER });
+	const proofs = blobs.map(({ name, bytes }) => store.prove(name, { size: bytes.length, sha256: sha256(bytes), md5: null }, NEVER));
+	expect(await Promise.all(proofs)).toEqual(blobs.map(() => ({ state: 'intact', how: 'read' })));
+});
+
 it('hears an interrupt while it hashes a large blob, and while it lists many', async () => {
 	const store = storeAt(newFolder());
 	const bytes = noise(13 * 1024 * 1024);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { packOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
+import { packOnce, pruneOnce, temporaryFolder, verifyOnce } from '../../support/archive.ts';
 import { fileBytes, mailWith } from '../../support/attached-mail.ts';
 import { attachmentsIn, listedBundles, messagesIn } from '../../support/listed-bundles.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
@@ -76,6 +76,24 @@ test('on arrival a pack within hours of the last one seals no bundle of less tha
 	put('four', 60_000);
 	await night(archive, store.spec, 1 + 34 / 24);
 	expect(await held(archive)).toEqual({ sealed: [3, 0], volatile: [1, 4] });
+});
+
+test('on arrival a prune within hours of a pack makes it no frequent one', async () => {
+	const store = makeMailStore();
+	const archive = join(temporaryFolder(), 'archive');
+	const put = (name: string) =>
+		store.put(`anna@example.org/INBOX/${name}:2,S`, mail(name, [{ name: `${name}.pdf`, bytes: fileBytes(name, 60_000) }]));
+	for (const day of [1, 2]) {
+		put(`day-${day}`);
+		await night(archive, store.spec, day);
+	}
+	expect(await held(archive)).toMatchObject({ sealed: [2, 0] });
+	const { result } = await pruneOnce(archive, { last: 1 }, { now: DAY_ZERO + 2.9 * DAY });
+	expect(result.record).not.toBeNull();
+	put('day-3');
+	await night(archive, store.spec, 3);
+	expect(await held(archive)).toMatchObject({ sealed: [3, 0] });
+	expect((await verifyOnce(archive)).findings).toEqual([]);
 });
 
 test('on arrival what lies in a folder that is never sealed keeps its attachments in the volatile bundle', async () => {
