@@ -64,7 +64,10 @@ export interface Liveness {
 
 const PLACED_JOIN = 'placement p JOIN message m USING (mid) JOIN folder f USING (fid) JOIN account a USING (aid)';
 
-/** A volatile copy counts only while no sealed bundle and no later volatile one has all of the message, and some placement needs it. */
+/**
+ * A volatile copy counts only while no sealed bundle and no later volatile one has all of the message, and some placement needs it. That it is not
+ * the copy itself follows from the rest, and spares a look at its bundle.
+ */
 const LIVE_COPY = `EXISTS (SELECT 1 FROM placement p WHERE p.mid = c.mid)
 	AND NOT EXISTS (SELECT 1 FROM copy o CROSS JOIN bundle b USING (bid)
 		WHERE o.mid = c.mid AND o.bid <> c.bid AND b.missing = 0 AND (b.sealed = 1 OR o.bid > c.bid) AND ${isComplete('o')})`;

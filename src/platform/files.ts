@@ -19,15 +19,7 @@ import {
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { MailsealError, systemCode } from '../domain/index.ts';
-
-/** Every kind of call by which mailseal changes an archive on disk. */
-export type FileOperation = 'make-folder' | 'create' | 'write' | 'fsync' | 'chmod' | 'rename' | 'fsync-folder' | 'unlink';
-
-/** Called around each changing operation; what `before` throws takes the place of the operation, what `after` throws follows it. For fault and crash tests. */
-export interface FileHooks {
-	before?(operation: FileOperation, path: string): void;
-	after?(operation: FileOperation, path: string): void;
-}
+import { type FileHooks, openSteps } from './steps.ts';
 
 const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/;
 
@@ -70,26 +62,7 @@ export interface Files {
 
 /** Opens the door. `hooks` see every changing operation. */
 export function openFiles(hooks: FileHooks = {}): Files {
-	function run<T>(operation: FileOperation, path: string, work: () => T): T {
-		try {
-			hooks.before?.(operation, path);
-			const result = work();
-			hooks.after?.(operation, path);
-			return result;
-		} catch (error) {
-			throw asMailsealError(error, operation.replace('-', ' '), path);
-		}
-	}
-
-	async function runMeanwhile(operation: FileOperation, path: string, work: () => Promise<void>): Promise<void> {
-		try {
-			hooks.before?.(operation, path);
-			await work();
-			hooks.after?.(operation, path);
-		} catch (error) {
-			throw asMailsealError(error, operation.replace('-', ' '), path);
-		}
-	}
+	const { run, runMeanwhile } = openSteps(hooks, asMailsealError);
 
 	function syncFolder(path: string): void {
 		run('fsync-folder', path, () => {

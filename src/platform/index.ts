@@ -1,8 +1,6 @@
 export { monotonic } from './clock.ts';
 export {
 	asMailsealError,
-	type FileHooks,
-	type FileOperation,
 	type Files,
 	isTemporaryName,
 	isThere,
@@ -13,4 +11,5 @@ export {
 } from './files.ts';
 export { acquireLock, type Lock } from './lock.ts';
 export { makePrivateFile } from './private-file.ts';
+export { type FileHooks, type FileOperation, openSteps } from './steps.ts';
 export { type Answer, openThreads, type Question, type ThreadFailure, type ThreadOptions, type Threads } from './threads.ts';

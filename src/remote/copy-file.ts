@@ -3,7 +3,7 @@ import { chmodSync, closeSync, constants, fdatasync, fstatSync, fsync, openSync,
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { MailsealError, systemCode } from '../domain/index.ts';
-import type { FileHooks, FileOperation } from '../platform/index.ts';
+import { type FileHooks, openSteps } from '../platform/index.ts';
 import { folderFailure, isDiskGone } from './folder-failure.ts';
 import { lookAt } from './folder-root.ts';
 import { throwIfAborted } from './interrupt.ts';
@@ -35,26 +35,7 @@ const NO_MODES: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSU
 export async function openCopy(path: string, hooks: FileHooks): Promise<FileCopy> {
 	const folder = dirname(path);
 	const temporary = join(folder, `.tmp-${randomBytes(8).toString('hex')}`);
-	function run<T>(operation: FileOperation, at: string, work: () => T): T {
-		try {
-			hooks.before?.(operation, at);
-			const result = work();
-			hooks.after?.(operation, at);
-			return result;
-		} catch (error) {
-			throw folderFailure(error, operation.replace('-', ' '), at);
-		}
-	}
-	async function runMeanwhile(operation: FileOperation, at: string, work: () => Promise<void>): Promise<void> {
-		try {
-			hooks.before?.(operation, at);
-			await work();
-			hooks.after?.(operation, at);
-		} catch (error) {
-			throw folderFailure(error, operation.replace('-', ' '), at);
-		}
-	}
-
+	const { run, runMeanwhile } = openSteps(hooks, folderFailure);
 	let written = 0;
 	let opened: number | undefined;
 	let pending = true;

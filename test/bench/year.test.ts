@@ -10,7 +10,7 @@ import { sharesOf } from '../../bench/mail/year-shares.ts';
 import { axisTop, bytesText, spread } from '../../bench/run/chart.ts';
 import { lostFiles, scanFiles, sizeOfScan, writtenBytes } from '../../bench/run/file-changes.ts';
 import type { Row } from '../../bench/run/report.ts';
-import { keptNights } from '../../bench/run/retention.ts';
+import { keptNights, mayBeKept, RETENTION_EVERY } from '../../bench/run/retention.ts';
 import type { Step } from '../../bench/run/year-ledger.ts';
 import { rulesNamed } from '../../bench/run/year-rules.ts';
 import { makeTree } from '../../bench/tree.ts';
@@ -94,6 +94,21 @@ describe('keptNights()', () => {
 		expect(kept.slice(0, 3)).toEqual([58, 89, 119]);
 		expect(kept.filter((night) => night > 335)).toEqual(all.slice(336));
 		expect(kept.length).toBe(40);
+	});
+});
+
+describe('mayBeKept()', () => {
+	test('has every night that a retention every seventh night leaves, whenever the year is cut off', () => {
+		let kept: number[] = [];
+		for (let night = 0; night <= 400; night++) {
+			kept.push(night);
+			if (night > 0 && night % RETENTION_EVERY === 0) kept = keptNights(kept, START);
+			const recorded = mayBeKept(night, START);
+			expect(
+				kept.filter((one) => !recorded.has(one)),
+				`night ${night}`,
+			).toEqual([]);
+		}
 	});
 });
 

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FileHooks, type FileOperation, openFiles } from '../../src/platform/index.ts';
-import { type BlobStore, fileContent, openFolderStore } from '../../src/remote/index.ts';
+import { type BlobStore, openFolderStore } from '../../src/remote/index.ts';
 import { collect, contentOf, describeBlobStore, NEVER, noise, readAll, sha256 } from '../contract/blob-store.ts';
 import { asNobody } from '../support/as-nobody.ts';
 import { canMount, readOnlyView, smallDisk } from '../support/small-disk.ts';
@@ -376,29 +376,4 @@ it('hears an interrupt while it hashes a large blob, and while it lists many', a
 		setImmediate(count);
 		await expect(call(stop.signal), name).rejects.toMatchObject({ code: 'interrupted' });
 	}
-});
-
-describe('fileContent()', () => {
-	it('sends a file, again where it is asked again', async () => {
-		const folder = newFolder();
-		const bytes = noise(3 * 1024 * 1024 + 1);
-		writeFileSync(join(folder, 'source'), bytes);
-		const content = fileContent({ path: join(folder, 'source'), size: bytes.length, sha256: sha256(bytes) });
-		const store = storeAt(join(folder, 'target'));
-		for (const name of ['a', 'b']) {
-			expect(await store.create(name, content, { signal: NEVER })).toMatchObject({ outcome: 'created' });
-			expect((await readAll(store, name)).equals(bytes)).toBe(true);
-		}
-	});
-
-	it('names the file that is not there, and not the target', async () => {
-		const folder = newFolder();
-		const content = fileContent({ path: join(folder, 'source'), size: 1, sha256: sha256(noise(1)) });
-		const store = storeAt(join(folder, 'target'));
-		await expect(store.create(NAME, content, { signal: NEVER })).rejects.toMatchObject({
-			code: 'not-found',
-			message: `Cannot read "${folder}/source": no such file or folder`,
-		});
-		expect(await collect(store.list('', NEVER))).toEqual([]);
-	});
 });
