@@ -79,7 +79,7 @@ export function openArchive(options: OpenArchiveOptions): Archive {
 		warn: options.warn ?? (() => {}),
 		offsite,
 		readHead: () => readFileSync(path),
-		lock: () => acquireLock(join(dir, LOCK_FILE), `the archive "${dir}"`),
+		lock: () => lockOf(dir),
 		close: () => offsite.close(),
 	};
 }
@@ -106,18 +106,34 @@ function canWrite(dir: string): boolean {
 	}
 }
 
-function create({ dir, files, now, attachmentMin }: OpenArchiveOptions): void {
-	const names = listNames(dir).filter(
-		(name) => name !== LOCK_FILE && name !== 'README.txt' && name !== 'recover.py' && !name.startsWith('.tmp-'),
-	);
-	// Another mailseal may have made it in the meantime.
-	if (names.includes(HEAD_FILE)) return;
-	if (names.length > 0) {
-		throw new MailsealError('usage', `Cannot make an archive in "${dir}": the folder is not empty (it holds "${names[0]}")`, {
-			hint: 'name an empty or a new folder',
-		});
-	}
+/** Makes an archive; throws `busy` where another mailseal is at it. */
+function create(options: OpenArchiveOptions): void {
+	const { dir, files } = options;
+	if (!isFree(dir)) return;
 	files.makeFolder(dir);
+	// A pack that has the archive removes what was cut off, and would take the files that are being written here for that.
+	const lock = lockOf(dir);
+	try {
+		if (isFree(dir)) writeFirst(options);
+	} finally {
+		lock.release();
+	}
+}
+
+/** What lies there while an archive is made, and stays where that is cut off: SQLite keeps a journal beside a lock that is held. */
+const OF_A_BIRTH: ReadonlySet<string> = new Set([LOCK_FILE, `${LOCK_FILE}-journal`, 'README.txt', 'recover.py']);
+
+/** False where another mailseal has made the archive in the meantime; throws `usage` where the folder is somebody else's. */
+function isFree(dir: string): boolean {
+	const names = listNames(dir).filter((name) => !OF_A_BIRTH.has(name) && !name.startsWith('.tmp-'));
+	// Asked after the listing: what lies beside a head came after it.
+	if (names.length === 0 || sizeOf(join(dir, HEAD_FILE)) !== null) return names.length === 0;
+	throw new MailsealError('usage', `Cannot make an archive in "${dir}": the folder is not empty (it holds "${names[0]}")`, {
+		hint: 'name an empty or a new folder',
+	});
+}
+
+function writeFirst({ dir, files, now, attachmentMin }: OpenArchiveOptions): void {
 	const head: Head = {
 		format: 1,
 		id: randomBytes(16).toString('hex'),
@@ -128,6 +144,10 @@ function create({ dir, files, now, attachmentMin }: OpenArchiveOptions): void {
 	files.writeFile(join(dir, 'recover.py'), Buffer.from(RECOVER_SCRIPT), { mode: 0o700, replace: true });
 	// Written last: a folder without it is no archive yet, and is made again.
 	files.writeFile(join(dir, HEAD_FILE), Buffer.from(`${JSON.stringify(head)}\n`), { mode: 0o600 });
+}
+
+function lockOf(dir: string): Lock {
+	return acquireLock(join(dir, LOCK_FILE), `the archive "${dir}"`);
 }
 
 function readHead(path: string): Head {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { acquireLock } from '../../../src/platform/index.ts';
+import { openArchive } from '../../../src/archive/index.ts';
+import { acquireLock, openFiles } from '../../../src/platform/index.ts';
 import { builtFile } from '../../support/build-program.ts';
 import { DAY, DAY_ZERO, makeMailStore } from '../../support/mail-store.ts';
 import { callerOf, expectWhole, openFolder, type PackSaid } from '../../support/program.ts';
@@ -44,5 +46,33 @@ test('of many packs at once each is done or busy, none fails otherwise, and noth
 		for (const code of codes) expect([0, 4]).toContain(code);
 		expect(codes).toContain(0);
 		expectWhole(caller, store.root);
+	}
+});
+
+test('an archive is born under its lock: nobody else takes the files of its birth for leftovers', () => {
+	const dir = join(openFolder(), 'archive');
+	const lockIt = () => acquireLock(join(dir, '.lock'), 'the archive').release();
+	const busy = expect.objectContaining({ code: 'busy' });
+	const named: string[] = [];
+	const hooks = {
+		before(operation: string, path: string) {
+			if (operation !== 'rename') return;
+			named.push(basename(path));
+			expect(lockIt).toThrow(busy);
+		},
+	};
+	openArchive({ dir, files: openFiles(hooks), create: true });
+	expect(named).toEqual(['README.txt', 'recover.py', 'mailseal.json']);
+	expect(lockIt).not.toThrow();
+});
+
+test('an archive is not made where another mailseal is at it', () => {
+	const dir = openFolder();
+	const lock = acquireLock(join(dir, '.lock'), 'the archive');
+	try {
+		expect(() => openArchive({ dir, files: openFiles(), create: true })).toThrow(expect.objectContaining({ code: 'busy' }));
+		expect(readdirSync(dir).filter((name) => !name.startsWith('.lock'))).toEqual([]);
+	} finally {
+		lock.release();
 	}
 });
